@@ -1,0 +1,2 @@
+package capacity
+type Allocator struct{}
