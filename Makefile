@@ -1,0 +1,77 @@
+# The commands of the project. "make" checks everything that a change must pass.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := check
+
+# Tools run by "go run", at these versions, and stay out of go.mod.
+GOLANGCI_LINT ?= go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+PKG       ?= ./...
+SYSTEMS   ?= linux darwin windows
+FUZZTIME  ?= 60s
+BENCH     ?= .
+BENCHTIME ?= 1s
+COUNT     ?= 3
+
+.PHONY: help
+help: ## List the targets and the variables.
+	@echo 'make [target] [VARIABLE=value]'
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo
+	@sed -n 's/^\([A-Z]*\) *?= /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: check
+check: fmt vet lint test examples ## Everything a change must pass. The default.
+
+.PHONY: fmt
+fmt: ## Format all Go files.
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: vet
+vet: ## Compile and vet for each of SYSTEMS.
+	@for os in $(SYSTEMS); do \
+		echo "GOOS=$$os go vet $(PKG)"; \
+		GOOS=$$os go vet $(PKG); \
+	done
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yml.
+	$(GOLANGCI_LINT) run $(PKG)
+
+.PHONY: setup
+setup: ## Install what the race detector needs, where that is missing.
+	@.ci/setup
+
+.PHONY: test
+test: setup ## Run all tests with the race detector.
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout=30m $(PKG)
+
+.PHONY: race
+race: setup ## Hunt for races: all tests COUNT times, on 1, 2 and 4 processors.
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout=60m -count=$(COUNT) -cpu=1,2,4 $(PKG)
+
+.PHONY: examples
+examples: ## Run the quickstart.
+	go run ./examples/quickstart
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target of every package for FUZZTIME.
+	@go test -list='^Fuzz' $(PKG) | .ci/fuzz-targets | while read -r pkg target; do \
+		echo "go test -fuzz='^$$target\$$' -fuzztime=$(FUZZTIME) $$pkg"; \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$pkg" </dev/null; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks that BENCH matches, for BENCHTIME each.
+	go test -run='^$$' -bench='$(BENCH)' -benchtime=$(BENCHTIME) -timeout=2h $(PKG)
+
+.PHONY: cover
+cover: ## Say how much of each function the tests reach.
+	go test -coverprofile=cover.out -coverpkg=$(PKG) $(PKG)
+	go tool cover -func=cover.out
+
+.PHONY: tidy
+tidy: ## Tidy go.mod and go.sum.
+	go mod tidy
