@@ -1,0 +1,125 @@
+package inproc
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/shlex"
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/daggy-go/daggy/dag"
+)
+
+// errNoCommand is for jobs that have options but no command.
+var errNoCommand = errors.New("inproc: no command: it must begin with the name of a function")
+
+// placeholder is what rule D3 calls by that name. An escaped one matches too
+// and is looked up at run time just the same.
+var placeholder = regexp.MustCompile(`\{\{[A-Za-z0-9_-]+\}\}`)
+
+func (e *Executor) validate(job dag.Job) error {
+	var problems *multierror.Error
+	if err := e.validateCommand(job); err != nil {
+		problems = multierror.Append(problems, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(job.Options)) {
+		problems = multierror.Append(problems,
+			fmt.Errorf("inproc: unknown option %q: functions take none", name))
+	}
+	return problems.ErrorOrNil()
+}
+
+func (e *Executor) validateCommand(job dag.Job) error {
+	name, err := firstWord(job)
+	if err != nil {
+		return err
+	}
+	if e.funcs[name] == nil && !placeholder.MatchString(name) {
+		return e.unknown(name)
+	}
+	return nil
+}
+
+// firstWord spares definitions of a million tasks a split of every command.
+func firstWord(job dag.Job) (string, error) {
+	if len(job.Command) > 0 {
+		return job.Command[0], nil
+	}
+	if job.CommandString == "" {
+		return "", errNoCommand
+	}
+	word, err := shlex.NewLexer(strings.NewReader(job.CommandString)).Next()
+	if err != nil {
+		return "", fmt.Errorf("inproc: command %q: %w", job.CommandString, err)
+	}
+	return word, nil
+}
+
+func split(job dag.Job) ([]string, error) {
+	words, err := shlex.Split(job.CommandString)
+	if err != nil {
+		return nil, fmt.Errorf("inproc: command %q: %w", job.CommandString, err)
+	}
+	if len(words) == 0 {
+		return nil, errNoCommand
+	}
+	return words, nil
+}
+
+// maxListed bounds how many names an error lists.
+const maxListed = 20
+
+func (e *Executor) unknown(name string) error {
+	names := e.Names()
+	var text strings.Builder
+	fmt.Fprintf(&text, "inproc: unknown function %q", name)
+	if best := nearest(name, names); best != "" {
+		fmt.Fprintf(&text, "; did you mean %q?", best)
+	}
+	switch {
+	case len(names) == 0:
+		text.WriteString(" (there are none)")
+	case len(names) > maxListed:
+		fmt.Fprintf(&text, " (there are %s and %d more)",
+			strings.Join(names[:maxListed], ", "), len(names)-maxListed)
+	default:
+		fmt.Fprintf(&text, " (there are %s)", strings.Join(names, ", "))
+	}
+	return errors.New(text.String())
+}
+
+// nearest returns the name that is closest to want, or "" if none is close: about
+// a third of its letters may differ.
+func nearest(want string, names []string) string {
+	best, least := "", len(want)/3+2
+	for _, name := range names {
+		if d := distance(strings.ToLower(want), strings.ToLower(name)); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance is the number of bytes to insert, delete or replace.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = min(diagonal, row[j], row[j+1]) + 1
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
