@@ -1,0 +1,221 @@
+package capacity
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// A ledger is the arithmetic of capacity: what each node has, what is leased
+// of it and what is set aside, and where a demand goes. It knows no lock, no
+// goroutine and no waiting.
+type ledger struct {
+	names []string // of the columns: every resource a node ever had
+	nodes []*node  // of the rows: sorted by name
+
+	// The search reads these two only. They lie flat, because it walks over
+	// all nodes at every question.
+	room []int64 // len(nodes) rows of len(names): total - used - held
+	open []bool  // len(nodes): present and not draining
+
+	// era changes whenever the answer to "could any node ever" may.
+	era uint64
+}
+
+// A node is one row. It outlives its removal while something is leased on it,
+// because that still runs there, also if the node comes back.
+type node struct {
+	name     string
+	row      int
+	present  bool
+	draining bool
+	leases   int
+	holds    int // waiters that it is reserved for
+
+	// By column. used may exceed total (Restore, or a total that shrank);
+	// held never does.
+	total, used, held []int64
+}
+
+// A fraction of two amounts. Its zero denominator is larger than any other.
+type fraction struct{ num, den uint64 }
+
+// less compares exactly: products of 64-bit amounts need 128 bits, and floats
+// would make near ties depend on rounding.
+func (f fraction) less(g fraction) bool {
+	fHigh, fLow := bits.Mul64(f.num, g.den)
+	gHigh, gLow := bits.Mul64(g.num, f.den)
+	return fHigh < gHigh || fHigh == gHigh && fLow < gLow
+}
+
+// best returns the row where d fits with the least impact (C1), or -1.
+func (l *ledger) best(d *demand) int {
+	width := len(l.names)
+	winner, least := -1, fraction{1, 0}
+	for row, open := range l.open {
+		if !open {
+			continue
+		}
+		impact, ok := impactBelow(least, d.needs, l.room[row*width:(row+1)*width])
+		if ok {
+			winner, least = row, impact
+		}
+	}
+	return winner
+}
+
+// impactBelow returns the impact of needs on a node with this room, unless
+// they do not fit or it is not below the limit, so that ties go to the first.
+func impactBelow(limit fraction, needs []need, room []int64) (fraction, bool) {
+	impact := fraction{0, 1}
+	for i := range needs {
+		amount, free := needs[i].amount, room[needs[i].column]
+		if amount > free {
+			return impact, false
+		}
+		share := fraction{uint64(amount), uint64(free)}
+		if !share.less(limit) {
+			return impact, false
+		}
+		if impact.less(share) {
+			impact = share
+		}
+	}
+	return impact, impact.less(limit)
+}
+
+// nearest returns the node that d lacks the least of, in proportion to the
+// node's total, and how much that is, among those where it would fit if all
+// leases ended. If aside, what is set aside is no more to be had than if it
+// did not exist. Ties go to the first by name; nil if there is none.
+func (l *ledger) nearest(d *demand, aside bool, not []*node) (*node, fraction) {
+	var winner *node
+	least := fraction{1, 0}
+	for row, n := range l.nodes {
+		if !l.open[row] || slices.Contains(not, n) {
+			continue
+		}
+		if shortage, ok := n.shortage(d, aside); ok && shortage.less(least) {
+			winner, least = n, shortage
+		}
+	}
+	return winner, least
+}
+
+// shortage is the largest part of n's total that d lacks there, unless it
+// could never fit.
+func (n *node) shortage(d *demand, aside bool) (worst fraction, ok bool) {
+	worst = fraction{0, 1}
+	for i := range d.needs {
+		c, missing := d.needs[i].column, d.needs[i].amount
+		if aside {
+			missing += n.held[c]
+		}
+		if missing > n.total[c] {
+			return worst, false
+		}
+		missing -= n.free(c)
+		if missing <= 0 {
+			continue
+		}
+		if part := (fraction{uint64(missing), uint64(n.total[c])}); worst.less(part) {
+			worst = part
+		}
+	}
+	return worst, true
+}
+
+// fits reports whether d fits on n now.
+func (l *ledger) fits(n *node, d *demand) bool {
+	if !l.open[n.row] {
+		return false
+	}
+	room := l.room[n.row*len(l.names):]
+	for i := range d.needs {
+		if d.needs[i].amount > room[d.needs[i].column] {
+			return false
+		}
+	}
+	return true
+}
+
+// place leases d on n, whether it fits or not.
+func (l *ledger) place(n *node, d *demand) {
+	n.leases++
+	for i := range d.needs {
+		c, amount := d.needs[i].column, d.needs[i].amount
+		n.used[c] += amount
+		l.room[n.row*len(l.names)+c] -= amount
+	}
+}
+
+// vacate is the reverse of place.
+func (l *ledger) vacate(n *node, d *demand) {
+	n.leases--
+	for i := range d.needs {
+		c, amount := d.needs[i].column, d.needs[i].amount
+		n.used[c] -= amount
+		l.room[n.row*len(l.names)+c] += amount
+	}
+	l.tidy(n)
+}
+
+// hold sets d aside on n: for all others that much is not free, and what is
+// missing to it is owed by whatever ends there next.
+func (l *ledger) hold(n *node, d *demand) {
+	n.holds++
+	for i := range d.needs {
+		c, amount := d.needs[i].column, d.needs[i].amount
+		n.held[c] += amount
+		l.room[n.row*len(l.names)+c] -= amount
+	}
+}
+
+// lift is the reverse of hold.
+func (l *ledger) lift(n *node, d *demand) {
+	n.holds--
+	for i := range d.needs {
+		c, amount := d.needs[i].column, d.needs[i].amount
+		n.held[c] -= amount
+		l.room[n.row*len(l.names)+c] += amount
+	}
+}
+
+// resolve brings d up to date with the nodes.
+func (l *ledger) resolve(d *demand) {
+	if d.asOf == l.era+1 { // a new demand is as of 0: never up to date
+		return
+	}
+	d.asOf = l.era + 1
+	for i := range d.needs {
+		d.needs[i].column = slices.Index(l.names, d.needs[i].name)
+		d.needs[i].largest = 0
+	}
+	d.possible = false
+	for row, n := range l.nodes {
+		if l.open[row] {
+			d.possible = n.couldFit(d.needs) || d.possible
+		}
+	}
+}
+
+// couldFit reports whether n is big enough for needs and notes its totals.
+func (n *node) couldFit(needs []need) bool {
+	could := true
+	for i := range needs {
+		var total int64
+		if c := needs[i].column; c >= 0 {
+			total = n.total[c]
+		}
+		needs[i].largest = max(needs[i].largest, total)
+		could = could && needs[i].amount <= total
+	}
+	return could
+}
+
+// find returns the row of a node by name, or where it belongs.
+func (l *ledger) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(l.nodes, name, func(n *node, name string) int {
+		return cmp.Compare(n.name, name)
+	})
+}

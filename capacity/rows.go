@@ -1,0 +1,92 @@
+package capacity
+
+import "slices"
+
+// Nodes and resource names come and go here; ledger.go has what happens on
+// them. Everything here costs time in proportion to the number of nodes.
+
+// node returns the node of that name and makes an absent one if there is none.
+func (l *ledger) node(name string) *node {
+	row, ok := l.find(name)
+	if ok {
+		return l.nodes[row]
+	}
+	width := len(l.names)
+	n := &node{
+		name:  name,
+		total: make([]int64, width),
+		used:  make([]int64, width),
+		held:  make([]int64, width),
+	}
+	l.nodes = slices.Insert(l.nodes, row, n)
+	l.open = slices.Insert(l.open, row, false)
+	l.room = slices.Insert(l.room, row*width, make([]int64, width)...)
+	l.number(row)
+	return n
+}
+
+func (l *ledger) drop(n *node) {
+	width := len(l.names)
+	l.nodes = slices.Delete(l.nodes, n.row, n.row+1)
+	l.open = slices.Delete(l.open, n.row, n.row+1)
+	l.room = slices.Delete(l.room, n.row*width, (n.row+1)*width)
+	l.number(n.row)
+	n.row = -1
+}
+
+func (l *ledger) number(from int) {
+	for row := from; row < len(l.nodes); row++ {
+		l.nodes[row].row = row
+	}
+}
+
+// setTotal makes n present with these amounts.
+func (l *ledger) setTotal(n *node, total Resources) {
+	for name := range total {
+		l.column(name)
+	}
+	for c, name := range l.names {
+		n.total[c] = min(max(total[name], 0), MaxAmount)
+		l.room[n.row*len(l.names)+c] = n.total[c] - n.used[c] - n.held[c]
+	}
+	n.present = true
+	l.changed(n)
+}
+
+// retire makes n absent. tidy has to follow when nothing refers to n.
+func (l *ledger) retire(n *node) {
+	l.setTotal(n, nil)
+	n.present, n.draining = false, false
+	l.changed(n)
+}
+
+// tidy forgets a node that is absent and on which nothing is leased.
+func (l *ledger) tidy(n *node) {
+	if !n.present && n.leases == 0 {
+		l.drop(n)
+	}
+}
+
+// changed has to follow every change of who takes work or of how big they are.
+func (l *ledger) changed(n *node) {
+	l.open[n.row] = n.present && !n.draining
+	l.era++
+}
+
+// column returns the column of a resource and adds one if there is none.
+func (l *ledger) column(name string) int {
+	if c := slices.Index(l.names, name); c >= 0 {
+		return c
+	}
+	width := len(l.names)
+	l.names = append(l.names, name)
+	room := make([]int64, 0, len(l.nodes)*(width+1))
+	for row, n := range l.nodes {
+		room = append(append(room, l.room[row*width:(row+1)*width]...), 0)
+		n.total = append(n.total, 0)
+		n.used = append(n.used, 0)
+		n.held = append(n.held, 0)
+	}
+	l.room = room
+	return width
+}
