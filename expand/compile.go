@@ -1,0 +1,234 @@
+package expand
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/daggy-go/daggy/dag"
+)
+
+// Compile prepares t for being made into instances: it fills in the defaults
+// (D6), splits the commandString, finds the parameters that the job refers to,
+// and cuts its strings at their placeholders (D3). Parameters are p, the DAG's,
+// and t's own, which override them.
+//
+// The Template keeps what it needs of the arguments, which must not be altered
+// while it is in use. The error holds every problem, each a [*dag.Problem]; the
+// default [dag.Limits] hold, see [Expander] for others. Edges, and the clash of
+// names with other tasks (D4), are not looked at.
+func Compile(t dag.Task, defaults dag.Job, p dag.Parameters) (*Template, error) {
+	return Expander{}.Compile(t, defaults, p)
+}
+
+// Compile is the function [Compile] within the limits of x.
+func (x Expander) Compile(t dag.Task, defaults dag.Job, p dag.Parameters) (*Template, error) {
+	var found problems
+	template := compile(&t, &defaults, p, x.Limits.WithDefaults().Product, &found)
+	if err := found.err(); err != nil {
+		return nil, err
+	}
+	return template, nil
+}
+
+// A compiler makes the template of one task.
+type compiler struct {
+	task   *dag.Task
+	params dag.Parameters
+	found  *problems
+	out    *Template
+	texts  []text // those with values of lists in them
+}
+
+// compile returns the template of t. If it adds to found, that is worthless.
+func compile(
+	t *dag.Task, defaults *dag.Job, params dag.Parameters, limit int, found *problems,
+) *Template {
+	job := t.Job
+	if !isZero(defaults) {
+		job = job.WithDefaults(*defaults)
+	}
+	c := compiler{task: t, params: params, found: found, out: &Template{name: t.Name, job: job}}
+	c.command()
+	c.environment()
+	c.out.workDir, c.out.job.WorkDir = c.text(job.WorkDir, place{
+		field: "workDir", defaults: t.Job.WorkDir == "",
+	})
+	c.options()
+	c.out.groups = len(c.out.job.Command) == 0 && len(t.Job.Options) == 0
+	c.sortParameters()
+	c.multiply(limit)
+	c.measure()
+	return c.out
+}
+
+func (c *compiler) command() {
+	job := &c.out.job
+	at := place{
+		field:    "command",
+		defaults: c.task.Job.Command == nil && c.task.Job.CommandString == "",
+	}
+	if job.CommandString != "" {
+		if job.Command != nil {
+			c.report(at, bothCommands(c.task.Name, at.member()))
+		}
+		at.field = "commandString"
+		words, err := split(job.CommandString)
+		if err != nil {
+			c.problem(at, err.Error(), "")
+		}
+		job.Command, job.CommandString = words, ""
+	}
+	job.Command, c.out.words = c.list(job.Command, at)
+}
+
+func (c *compiler) environment() {
+	job := &c.out.job
+	at := place{field: "environment"}
+	job.Environment, c.out.environment = c.list(job.Environment, at)
+}
+
+// list returns in with the values of scalars put in, and the texts of those
+// elements that differ between instances. In itself is not altered.
+func (c *compiler) list(in []string, at place) (out []string, varying []element) {
+	out = in
+	for i, s := range in {
+		if !hasPlaceholder(s) {
+			continue
+		}
+		if len(out) > 0 && &out[0] == &in[0] {
+			out = slices.Clone(in)
+		}
+		at.number, at.entry = i+1, s
+		if at.field == "environment" {
+			at.defaults = !slices.Contains(c.task.Job.Environment, s)
+		}
+		var t text
+		if t, out[i] = c.text(s, at); t != nil {
+			varying = append(varying, element{index: i, text: t})
+		}
+	}
+	return out, varying
+}
+
+// options prepares a text for each different string that has placeholders, for
+// the options are walked again for each instance.
+func (c *compiler) options() {
+	raw := c.out.job.Options
+	if len(raw) == 0 {
+		return
+	}
+	texts, varies, first := map[string]text{}, false, c.found.len()
+	w := rewriter{}
+	w.text = func(s string) string {
+		if !hasPlaceholder(s) {
+			return s
+		}
+		_, own := c.task.Job.Options[strings.TrimPrefix(w.path[0], ".")]
+		t, rendered := c.text(s, place{field: "options" + strings.Join(w.path, ""), defaults: !own})
+		if t == nil {
+			t = text{{literal: rendered, axis: noAxis}}
+		} else {
+			varies = true
+		}
+		texts[s] = t
+		return rendered
+	}
+	c.out.job.Options = w.options(raw)
+	// Maps are walked in any order.
+	c.found.sortFrom(first)
+	if w.tooDeep {
+		c.problem(place{field: "options"}, "the options are nested too deeply",
+			fmt.Sprintf("%d levels are allowed", maxDepth))
+	}
+	if varies {
+		c.out.options, c.out.optionTexts = raw, texts
+	}
+}
+
+// text cuts s at its placeholders. It returns s with the values of scalars put
+// in; if s refers to lists, their placeholders are left in it, and the text for
+// the instances is returned too.
+func (c *compiler) text(s string, at place) (t text, rendered string) {
+	p, found := findPlaceholder(s, 0)
+	if !found {
+		return nil, s
+	}
+	var literal, whole strings.Builder
+	add := func(s string) { literal.WriteString(s); whole.WriteString(s) }
+	done := 0
+	for ; found; p, found = findPlaceholder(s, done) {
+		if p.escaped {
+			add(s[done : p.start-1])
+			add(s[p.start:p.end])
+			done = p.end
+			continue
+		}
+		add(s[done:p.start])
+		done = p.end
+		r := c.refer(p.name)
+		switch {
+		case r == nil:
+			c.unknown(p.name, at)
+		case r.axis == noAxis:
+			add(r.value.At(0))
+		default:
+			whole.WriteString(s[p.start:p.end])
+			t = append(t, part{literal: literal.String(), axis: r.axis})
+			literal.Reset()
+		}
+	}
+	add(s[done:])
+	if t == nil {
+		return nil, whole.String()
+	}
+	t = append(t, part{literal: literal.String(), axis: noAxis})
+	c.texts = append(c.texts, t)
+	return t, whole.String()
+}
+
+// refer returns the parameter of this name and notes that the job refers to
+// it, or nil.
+func (c *compiler) refer(name string) *reference {
+	refs := c.out.refs
+	for i := range refs {
+		if refs[i].name == name {
+			return &refs[i]
+		}
+	}
+	v, ok := c.task.Parameters[name]
+	if !ok {
+		if v, ok = c.params[name]; !ok {
+			return nil
+		}
+	}
+	r := reference{name: name, value: v, axis: noAxis}
+	if v.IsList() {
+		r.axis = c.out.axes
+		c.out.axes++
+	}
+	c.out.refs = append(refs, r)
+	return &c.out.refs[len(refs)]
+}
+
+// sortParameters gives the parameters their order (D4). Until here axes are
+// numbered as they were found.
+func (c *compiler) sortParameters() {
+	refs := c.out.refs
+	slices.SortFunc(refs, func(a, b reference) int { return strings.Compare(a.name, b.name) })
+	order, next := make([]int, c.out.axes), 0
+	for i := range refs {
+		if refs[i].axis != noAxis {
+			order[refs[i].axis] = next
+			refs[i].axis = next
+			next++
+		}
+	}
+	for _, t := range c.texts {
+		for i := range t {
+			if t[i].axis != noAxis {
+				t[i].axis = order[t[i].axis]
+			}
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package expand
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/daggy-go/daggy/dag"
+)
+
+type problem = dag.Problem
+
+// maxProblems bounds how many problems are kept, as package dag does.
+const maxProblems = 100
+
+// problems collects what is wrong with a definition.
+type problems struct {
+	errs []error
+	// more are those that were not kept, repeated those that were known.
+	more, repeated int
+	// seen has the problems of job defaults, which would come up again with
+	// every task that takes them.
+	seen map[problem]bool
+	// emptyKnown: empty lists are reported where they are given, not where they
+	// are referred to.
+	emptyKnown bool
+}
+
+func (p *problems) add(err error) {
+	if len(p.errs) >= maxProblems {
+		p.more++
+		return
+	}
+	p.errs = append(p.errs, err)
+}
+
+func (p *problems) addOnce(found *problem) {
+	key := *found
+	key.Task = ""
+	if p.seen[key] {
+		p.repeated++
+		return
+	}
+	if p.seen == nil {
+		p.seen = map[problem]bool{}
+	}
+	p.seen[key] = true
+	p.add(found)
+}
+
+// addAll adds what another package found.
+func (p *problems) addAll(err error) {
+	if err == nil {
+		return
+	}
+	many, ok := err.(*multierror.Error) //nolint:errorlint // wrapped, it is one error of its own
+	if !ok {
+		p.add(err)
+		return
+	}
+	for _, e := range many.Errors {
+		p.add(e)
+	}
+}
+
+func (p *problems) len() int { return len(p.errs) }
+
+// total also counts what is not kept.
+func (p *problems) total() int { return len(p.errs) + p.more + p.repeated }
+
+// sortFrom orders what was added from index i on by its text.
+func (p *problems) sortFrom(i int) {
+	slices.SortStableFunc(p.errs[i:], func(a, b error) int {
+		return strings.Compare(a.Error(), b.Error())
+	})
+}
+
+func (p *problems) err() error {
+	if len(p.errs) == 0 {
+		return nil
+	}
+	if p.more > 0 {
+		p.errs = append(p.errs, &problem{Text: fmt.Sprintf("and %d more problems", p.more)})
+	}
+	all := &multierror.Error{Errors: p.errs, ErrorFormat: format}
+	return all.ErrorOrNil()
+}
+
+// format prints as package dag does: users see one list, whoever found it.
+func format(errs []error) string {
+	if len(errs) == 1 {
+		return dag.ErrInvalid.Error() + ": " + errs[0].Error()
+	}
+	var b strings.Builder
+	b.WriteString(dag.ErrInvalid.Error())
+	b.WriteString(":")
+	for _, err := range errs {
+		b.WriteString("\n  ")
+		b.WriteString(err.Error())
+	}
+	return b.String()
+}
+
+// A place is a string in a job. It becomes a text only if something is wrong.
+type place struct {
+	field    string // of the job
+	number   int    // of the string, from 1; 0 if there is one only
+	entry    string // what stands there
+	defaults bool   // it comes from the job defaults
+}
+
+func (at place) member() string {
+	if at.defaults {
+		return "jobDefaults." + at.field
+	}
+	return "job." + at.field
+}
+
+// String is the place in the member: "word 2 ", or nothing.
+func (at place) String() string {
+	switch {
+	case at.number == 0:
+		return ""
+	case at.field == "environment":
+		// Values may be secret, keys are not, and in JSON they are what is seen.
+		key, _, _ := strings.Cut(at.entry, "=")
+		return fmt.Sprintf("entry %s ", shorten(key))
+	default:
+		return fmt.Sprintf("word %d ", at.number)
+	}
+}
+
+func (c *compiler) problem(at place, text, hint string) {
+	c.report(at, &problem{Task: c.task.Name, Field: at.member(), Text: text, Hint: hint})
+}
+
+func (c *compiler) report(at place, p *problem) {
+	if at.defaults {
+		c.found.addOnce(p)
+		return
+	}
+	c.found.add(p)
+}
+
+// unknown reports a placeholder for which there is no parameter (D3).
+func (c *compiler) unknown(name string, at place) {
+	name = shorten(name)
+	text := fmt.Sprintf("%srefers to {{%s}}, and there is no such parameter", at, name)
+	hint := fmt.Sprintf(`write \{{%s}} if the braces are meant as they are`, name)
+	if near := nearest(name, c.task.Parameters, c.params); near != "" {
+		hint = fmt.Sprintf("did you mean {{%s}}? (%s)", near, hint)
+	}
+	c.problem(at, text, hint)
+}
+
+func bothCommands(task, field string) *problem {
+	return &problem{
+		Task: task, Field: field,
+		Text: "a job has either command or commandString, not both",
+		Hint: "remove one of them",
+	}
+}
+
+// parameters checks the parameters of a task or, with task "", of the DAG.
+func (p *problems) parameters(task string, params dag.Parameters) {
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if !isName(name) {
+			p.add(&problem{
+				Task: task, Field: "parameters." + shorten(name),
+				Text: "no placeholder can refer to a parameter of this name",
+				Hint: "names consist of letters, digits, _ and -",
+			})
+		}
+		if params[name].Len() == 0 {
+			p.addEmptyList(task, name)
+		}
+	}
+}
+
+func (p *problems) addEmptyList(task, name string) {
+	p.add(&problem{
+		Task: task, Field: "parameters." + name,
+		Text: "the list is empty, so there would be no instances",
+		Hint: "give it a value, or remove it and what refers to it",
+	})
+}
+
+func shorten(s string) string {
+	const most = 80
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	if q := strconv.Quote(s); len(q) != len(s)+2 {
+		return q
+	}
+	return s
+}

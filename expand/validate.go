@@ -1,0 +1,144 @@
+package expand
+
+import (
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/daggy-go/daggy/dag"
+)
+
+// Validate checks d as [dag.DAG.Validate] does, and that all its tasks can be
+// expanded (D2 to D6) within the default [dag.Limits] (D11). The error holds
+// every problem, up to a hundred: each a [*dag.Problem] or a [*dag.CycleError].
+//
+// It takes time in the size of d, whatever the number of instances, and keeps
+// nothing of it. Empty lists are errors even if nothing refers to them, and so
+// are names of parameters to which nothing can refer.
+func Validate(d *dag.DAG) error { return Expander{}.Validate(d) }
+
+// Validate is the function [Validate] within the limits of x.
+func (x Expander) Validate(d *dag.DAG) error {
+	_, err := x.validate(d, false)
+	return err
+}
+
+// validate checks d. If asked to, it returns the templates of the tasks, nil
+// for those that stand for themselves.
+func (x Expander) validate(d *dag.DAG, keep bool) ([]*Template, error) {
+	v := validator{dag: d, limits: x.Limits.WithDefaults()}
+	_, err := d.Graph()
+	v.found.addAll(err)
+	v.definition()
+	if keep {
+		v.templates = make([]*Template, len(d.Tasks))
+	}
+	v.tasks()
+	v.names()
+	v.total()
+	return v.templates, v.found.err()
+}
+
+type validator struct {
+	dag        *dag.DAG
+	limits     dag.Limits
+	found      problems
+	templates  []*Template    // nil: not wanted
+	multiplied map[string]int // number of instances by task
+	instances  int
+	// The task with the most of them.
+	most    int
+	mostOf  string
+	invalid bool // the number of instances is unknown
+}
+
+// definition checks what belongs to no task.
+func (v *validator) definition() {
+	if n := len(v.dag.Tasks); n > v.limits.Tasks {
+		v.found.add(&dag.Problem{
+			Field: "tasks",
+			Text:  fmt.Sprintf("there are %d tasks, the limit is %d", n, v.limits.Tasks),
+			Hint:  "multiply tasks by list parameters, or raise Limits.Tasks",
+		})
+	}
+	if def := &v.dag.JobDefaults; def.Command != nil && def.CommandString != "" {
+		v.found.addOnce(bothCommands("", "jobDefaults.command"))
+	}
+	v.found.parameters("", v.dag.Parameters)
+	v.found.emptyKnown = true
+}
+
+// tasks compiles what does not stand for itself.
+func (v *validator) tasks() {
+	def := &v.dag.JobDefaults
+	// Defaults without placeholders leave it to the task whether it is valid
+	// and whether it is multiplied.
+	plainDefaults := Literal(&dag.Task{Job: *def}, nil)
+	noDefaults := isZero(def)
+	for i := range v.dag.Tasks {
+		t := &v.dag.Tasks[i]
+		if len(t.Parameters) > 0 {
+			v.found.parameters(t.Name, t.Parameters)
+		}
+		if plainDefaults && Literal(t, nil) && (noDefaults || v.templates == nil) {
+			v.count(t.Name, 1)
+			continue
+		}
+		v.compile(i)
+	}
+}
+
+func (v *validator) compile(i int) {
+	t, before := &v.dag.Tasks[i], v.found.total()
+	template := compile(t, &v.dag.JobDefaults, v.dag.Parameters, v.limits.Product, &v.found)
+	if v.found.total() > before {
+		v.invalid = true
+		return
+	}
+	if v.templates != nil {
+		v.templates[i] = template
+	}
+	v.count(t.Name, template.count)
+	if template.Multiplied() {
+		if v.multiplied == nil {
+			v.multiplied = map[string]int{}
+		}
+		v.multiplied[t.Name] = template.count
+	}
+}
+
+func (v *validator) count(task string, instances int) {
+	v.instances += min(instances, math.MaxInt-v.instances)
+	if instances > v.most {
+		v.most, v.mostOf = instances, task
+	}
+}
+
+// names finds the clashes of D4. Without multiplied tasks there are none.
+func (v *validator) names() {
+	if len(v.multiplied) == 0 {
+		return
+	}
+	(&Names{}).check(v.all(), &v.found)
+}
+
+func (v *validator) all() iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for i := range v.dag.Tasks {
+			if name := v.dag.Tasks[i].Name; !yield(name, v.multiplied[name]) {
+				return
+			}
+		}
+	}
+}
+
+func (v *validator) total() {
+	if v.invalid || v.instances <= v.limits.Instances {
+		return
+	}
+	v.found.add(&dag.Problem{
+		Text: fmt.Sprintf("there are %d instances, %d of them of task %s, the limit is %d",
+			v.instances, v.most, shorten(v.mostOf), v.limits.Instances),
+		Hint: "shorten lists, or raise Limits.Instances",
+	})
+}
