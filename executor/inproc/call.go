@@ -55,6 +55,10 @@ func (c *Call) Getenv(key string) string {
 	return v
 }
 
+// Environ returns all variables that LookupEnv finds, entries "KEY=value". The
+// slice is the caller's.
+func (c *Call) Environ() []string { return c.Attempt.Environ() }
+
 // Path resolves a file name against the working directory of the job, for a
 // function has none of its own. An absolute name, or any name if the job has no
 // working directory, is returned as it is.

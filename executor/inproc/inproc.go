@@ -105,23 +105,39 @@ func call(ctx context.Context, f Func, c *Call) (err error) {
 func outcome(
 	ctx context.Context, a *executor.Attempt, err error,
 ) (res executor.Result, _ error) {
-	if len(a.Job.Resources) > 0 {
-		res.Unenforced = slices.Sorted(maps.Keys(a.Job.Resources))
-	}
+	res.Unenforced = unenforced(a.Job.Resources)
 	if err == nil {
 		return res, nil
 	}
 	if passesThrough(err) {
 		return executor.Result{}, err
 	}
-	res.ExitCode, res.Message = 1, err.Error()
-	if exit, ok := errors.AsType[ExitError](err); ok {
+	exit, ok := errors.AsType[ExitError](err)
+	switch {
+	case ok && exit == 0:
+		return res, nil
+	case ok:
 		res.ExitCode = int(exit)
+	default:
+		res.ExitCode = 1
 	}
+	res.Message = err.Error()
 	if errors.Is(context.Cause(ctx), executor.ErrTimeLimit) {
 		res.Cause = executor.CauseTime
 	}
 	return res, nil
+}
+
+// unenforced names the resources that have a meaning, for nothing holds a
+// function to any of them.
+func unenforced(asked dag.Resources) []string {
+	var names []string
+	for _, name := range []string{dag.Cores, dag.GPUs, dag.MemoryMB} {
+		if asked[name] > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // passesThrough reports whether err says more than that the function failed.
