@@ -10,12 +10,12 @@ import (
 // the program itself and the system around it. Memory has no queue: who runs
 // out of it is killed, where cores only make one wait.
 const (
-	memoryShare     = 0.75
-	daemonCores     = 2   // left to others
-	daemonLeastMB   = 100 // offered on the smallest machine
-	bytesToMB       = 20  // right shift
-	leastCores      = 1
-	unlimited int64 = 1<<63 - 1
+	memoryShare         = 0.75
+	daemonCores         = 2   // left to others
+	daemonLeastMB       = 100 // offered on the smallest machine
+	bytesToMB           = 20  // right shift
+	leastCores          = 1
+	unlimited     int64 = 1<<63 - 1
 )
 
 // A machine is what this process may use.
