@@ -86,6 +86,9 @@ const (
 	Infrastructure
 	// Poison: it took its engine down every time.
 	Poison
+	// Interrupted: the engine stopped it because the run was interrupted. It
+	// costs the task nothing. Only in Lost.
+	Interrupted
 )
 
 // WholeTask in [Record.Instance] means all instances of the task.
@@ -114,7 +117,7 @@ type Record struct {
 
 	// Start is when the attempt was handed to its executor, in Done and Lost.
 	Start time.Time
-	// Class is the outcome, in Done.
+	// Class is the outcome, in Done and Lost.
 	Class Class
 	// Result is the executor's, in Done. Nil: the zero Result. Never altered.
 	Result *executor.Result

@@ -3,7 +3,6 @@ package statelog
 import (
 	"context"
 	"iter"
-	"time"
 )
 
 // A StateLogger keeps the records of runs.
@@ -12,26 +11,39 @@ import (
 // comment, and is checked by package statelogtest.
 type StateLogger interface {
 	// Append adds recs to the run, all or nothing, and returns the number of
-	// the last one. They are durable when it returns nil. after is the number
-	// of the last record that the caller knows; 0 opens a run. If the log is
-	// further than that, nothing is added and the error is ErrFenced. If it is
-	// unknown whether they were added, the error is ErrAmbiguous. The log sets
-	// Seq itself, and keeps neither recs nor what they point to, except that
-	// Result, Opened and Output may be kept and are never altered by anyone.
-	// One Append a run at a time.
+	// the last one. They are durable when it returns nil.
+	//
+	// after is the number of the last record that the caller knows; 0 opens a
+	// run. If that is not the last one, nothing is added and the error is
+	// ErrFenced; if there is no such run and after is not 0, it is ErrNoRun. If
+	// it is unknown whether they were added, the error is ErrAmbiguous. After
+	// any other error nothing was added. Without recs, Append only compares.
+	//
+	// The log numbers the records itself, whatever their Seq, and leaves recs as
+	// they are. It keeps neither the slice nor what its elements point to, except
+	// Result, Opened and Output, which nobody ever alters. If ctx ends before
+	// they are added, nothing is.
+	//
+	// A caller has one Append a run under way at a time; another engine may have
+	// another, and then one of them is fenced.
 	Append(ctx context.Context, run string, after uint64, recs []Record) (uint64, error)
 	// Read yields the run's records after the given number, up to the last one
 	// that was durable when Read was called, in order. It holds no lock while
-	// it yields. An error is the last thing it yields; a run that the log does
-	// not have is ErrNoRun.
+	// it yields: the loop may append to the same run. An error is the last thing
+	// it yields; a run that the log does not have is ErrNoRun. What it yields is
+	// not to be altered.
 	Read(ctx context.Context, run string, after uint64) iter.Seq2[Record, error]
-	// Runs yields what matches q, the newest run first.
+	// Runs yields what matches q as it was at the call, the run that was opened
+	// last first. An error is the last thing it yields. It holds no lock while it
+	// yields.
 	Runs(ctx context.Context, q Query) iter.Seq2[RunInfo, error]
 }
 
 // A Locker is a log that lets one engine at a time have a run. Optional.
 type Locker interface {
-	// Lock fails with ErrActive while another engine has the run.
+	// Lock gives the run to the engine of that ID until release is called or
+	// the process ends. It fails with ErrActive while another engine has the
+	// run. The run need not exist. release may be called more than once.
 	Lock(ctx context.Context, run, engine string) (release func() error, err error)
 }
 
@@ -39,29 +51,3 @@ type Locker interface {
 // memory. The runner then appends where it stands instead of waiting for the
 // log elsewhere. Optional.
 type Immediate interface{ Immediate() bool }
-
-// A Query selects runs. The zero Query selects all of them.
-type Query struct {
-	// Tags that a run must have, with these values.
-	Tags map[string]string
-	// States of which a run must have one. A run that is not closed is
-	// "running" here, whether an engine is at work on it or not.
-	States []string
-	// Since and Until bound the time the run was opened: at or after Since and
-	// before Until. Zero: no bound.
-	Since, Until time.Time
-	// Limit is the largest number of runs to yield. 0: no limit.
-	Limit int
-}
-
-// RunInfo is what a log says of a run without reading all of it.
-type RunInfo struct {
-	Run    string
-	Tags   map[string]string
-	State  string
-	Opened time.Time
-	// Closed is zero while the run is not closed.
-	Closed time.Time
-	// Seq of the last record.
-	Seq uint64
-}
