@@ -1,6 +1,7 @@
 package dag_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -55,6 +56,10 @@ func reversed(n int) []dag.Task {
 	return tasks
 }
 
+func perTask(b *testing.B, n int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/task")
+}
+
 func BenchmarkGraph(b *testing.B) {
 	for _, shape := range shapes {
 		for _, n := range shape.sizes {
@@ -77,7 +82,7 @@ func BenchmarkGraph(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/task")
+				perTask(b, n)
 				b.ReportMetric(kept/float64(n), "B/task")
 			})
 		}
@@ -98,7 +103,7 @@ func BenchmarkNamesMap(b *testing.B) {
 			b.Fatal(len(m))
 		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/task")
+	perTask(b, n)
 }
 
 func BenchmarkSplice(b *testing.B) {
@@ -125,7 +130,112 @@ func BenchmarkSplice(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/task")
+			perTask(b, n)
 		})
 	}
+}
+
+// definition is one of n tasks as people write them, in groups of ten that wait
+// for the group before.
+func definition(n int) *dag.DAG {
+	d := &dag.DAG{
+		Parameters:  dag.Parameters{"DATE": dag.Scalar("2026-01-31")},
+		JobDefaults: dag.Job{Environment: []string{"LANG=C"}},
+		Tasks:       layered(n, 10, 2),
+	}
+	for i := range d.Tasks {
+		t := &d.Tasks[i]
+		t.Job.Command = []string{"process", "--date={{DATE}}", "--in", "/data/in/" + t.Name}
+		t.MaxRetries = 2
+	}
+	return d
+}
+
+// BenchmarkParse decodes a definition of a million tasks; reference is what
+// encoding/json needs to make maps of it.
+func BenchmarkParse(b *testing.B) {
+	const n = 1_000_000
+	data, err := definition(n).MarshalJSON()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("reference", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		b.ReportAllocs()
+		for b.Loop() {
+			var v map[string]any
+			if err := json.Unmarshal(data, &v); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perTask(b, n)
+	})
+	b.Run("dag", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := dag.Parse(data); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perTask(b, n)
+	})
+}
+
+func BenchmarkMarshal(b *testing.B) {
+	const n = 100_000
+	d := definition(n)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := d.MarshalJSON(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	perTask(b, n)
+}
+
+// BenchmarkValidate validates a million tasks; reference is one pass of Kahn's
+// algorithm over a graph that is there already.
+func BenchmarkValidate(b *testing.B) {
+	const n = 1_000_000
+	d := definition(n)
+	g, err := d.Graph()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("reference", func(b *testing.B) {
+		for b.Loop() {
+			if kahn(g) != n {
+				b.Fatal("a cycle")
+			}
+		}
+		perTask(b, n)
+	})
+	b.Run("dag", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := d.Validate(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perTask(b, n)
+	})
+}
+
+func kahn(g *dag.Graph) int {
+	n := g.Len()
+	waits, ready := make([]int32, n), make([]int32, 0, n)
+	for i := range n {
+		if waits[i] = int32(len(g.Parents(i))); waits[i] == 0 {
+			ready = append(ready, int32(i))
+		}
+	}
+	for at := 0; at < len(ready); at++ {
+		for _, c := range g.Children(int(ready[at])) {
+			if waits[c]--; waits[c] == 0 {
+				ready = append(ready, c)
+			}
+		}
+	}
+	return len(ready)
 }

@@ -26,6 +26,9 @@ type DAG struct {
 	PoolOptions map[string]any
 	// Tasks in definition order, which breaks all ties when the DAG is run.
 	Tasks []Task
+
+	// unknown are the names that With was given and found no parameter for.
+	unknown []string
 }
 
 // A Task is one named vertex of the definition. If its job refers to a list

@@ -19,6 +19,8 @@ var ErrInvalid = errors.New("invalid definition")
 // Functions of this package look for all problems before they return, and
 // return them together as a [*multierror.Error], in definition order. It keeps
 // the first hundred; the last Problem then says how many more there were.
+//
+//nolint:errname // It reads as what it is: errors are how it travels.
 type Problem struct {
 	// Line and Column, from 1, say where it is in the JSON text. The column
 	// counts bytes. 0: the definition was not read from JSON, see [Locate].
@@ -116,7 +118,8 @@ func (p *problems) err() error {
 		return nil
 	}
 	if p.more > 0 {
-		p.errs.Errors = append(p.errs.Errors, &Problem{Text: fmt.Sprintf("and %d more problems", p.more)})
+		rest := &Problem{Text: fmt.Sprintf("and %d more problems", p.more)}
+		p.errs.Errors = append(p.errs.Errors, rest)
 		p.more = 0
 	}
 	p.errs.ErrorFormat = formatProblems

@@ -14,7 +14,8 @@ type Limits struct {
 	GeneratorOutput int64
 	// Definition is the size of a definition in JSON, in bytes. Default: 1 GiB.
 	Definition int64
-	// Depth is how deeply a definition in JSON may be nested. Default: 64.
+	// Depth is how deeply a definition in JSON may be nested. Default: 64. More
+	// than 10,000 is never allowed.
 	Depth int
 }
 

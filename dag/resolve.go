@@ -124,7 +124,7 @@ func (r *references) explainOne(task, field, name string, guess *guesser) *Probl
 	}
 	if base, ok := instanceOf(name); ok {
 		if _, there := r.graph.Index(base); there {
-			p.Text = fmt.Sprintf("dependencies use task names, and no task is named %s", quote(name))
+			p.Text = "dependencies use task names, and no task is named " + quote(name)
 			p.Hint = fmt.Sprintf("write %s, which means all its instances", quote(base))
 			return p
 		}

@@ -22,17 +22,23 @@ import (
 func (g *Graph) Splice(generator int, tasks []Task) error {
 	var found problems
 	if generator < 0 || generator >= g.Len() {
-		found.add(&Problem{Text: fmt.Sprintf("the generator has index %d of %d", generator, g.Len())})
+		found.add(&Problem{Text: fmt.Sprintf("no task has index %d, to splice after", generator)})
 		return found.err()
 	}
+	g.splice(generator, tasks, &found)
+	return found.err()
+}
+
+// splice is Splice that adds to problems, and does nothing if there are any.
+func (g *Graph) splice(generator int, tasks []Task, found *problems) {
 	if len(tasks) >= math.MaxInt32-g.Len() {
 		found.add(&Problem{Text: fmt.Sprintf("%d more tasks are too many", len(tasks))})
-		return found.err()
+		return
 	}
 	s := newSplicer(g, generator)
-	s.addNames(tasks, &found)
+	s.addNames(tasks, found)
 	r := references{tasks: tasks, graph: g, from: s.old}
-	r.resolve(&found)
+	r.resolve(found)
 	if g.edges >= math.MaxInt32-len(r.flat)-len(tasks) {
 		found.add(&Problem{Text: fmt.Sprintf("%d more dependencies are too many", len(r.flat))})
 		r.tasks, r.flat = nil, nil
@@ -43,12 +49,11 @@ func (g *Graph) Splice(generator int, tasks []Task) error {
 			found.add(c)
 		}
 	}
-	if err := found.err(); err != nil {
+	if !found.empty() {
 		s.undo()
-		return err
+		return
 	}
 	g.forward = g.forward && s.forward
-	return nil
 }
 
 // A splicer adds tasks to a graph and can take them away again.

@@ -1,0 +1,352 @@
+package dag
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// An encoder writes definitions.
+type encoder struct {
+	b     []byte
+	name  string // the task that is being written
+	depth int    // of options
+	found problems
+}
+
+func (e *encoder) done() ([]byte, error) {
+	if err := e.found.err(); err != nil {
+		return nil, err
+	}
+	return e.b, nil
+}
+
+func (e *encoder) problem(field, text, hint string) {
+	e.found.add(&Problem{Task: e.name, Field: field, Text: text, Hint: hint})
+}
+
+func (e *encoder) raw(s string) { e.b = append(e.b, s...) }
+
+// key writes the name of a member, after a comma unless it is the first.
+func (e *encoder) key(name string) {
+	if last := e.b[len(e.b)-1]; last != '{' {
+		e.b = append(e.b, ',')
+	}
+	e.string(name, name)
+	e.b = append(e.b, ':')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// string writes a string. The field is where it stands, for the problem.
+func (e *encoder) string(s, field string) {
+	e.b = append(e.b, '"')
+	start := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			if !utf8.ValidString(s[i:]) {
+				e.problem(field, "the text is not valid UTF-8, which JSON cannot hold", "")
+			}
+			// The rest may need escapes still.
+			start = e.unusual(s, start, i)
+			break
+		}
+		e.b = append(e.b, s[start:i]...)
+		e.escape(c)
+		start = i + 1
+	}
+	e.b = append(e.b, s[start:]...)
+	e.b = append(e.b, '"')
+}
+
+// unusual goes on with a string from its first byte that is not ASCII.
+func (e *encoder) unusual(s string, start, i int) int {
+	for ; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
+			e.b = append(e.b, s[start:i]...)
+			e.escape(c)
+			start = i + 1
+		}
+	}
+	return start
+}
+
+func (e *encoder) escape(c byte) {
+	switch c {
+	case '"', '\\':
+		e.b = append(e.b, '\\', c)
+	case '\n':
+		e.raw(`\n`)
+	case '\t':
+		e.raw(`\t`)
+	case '\r':
+		e.raw(`\r`)
+	default:
+		e.raw(`\u00`)
+		e.b = append(e.b, hexDigits[c>>4], hexDigits[c&15])
+	}
+}
+
+func (e *encoder) strings(list []string, field string) {
+	e.b = append(e.b, '[')
+	for i, s := range list {
+		if i > 0 {
+			e.b = append(e.b, ',')
+		}
+		e.string(s, field)
+	}
+	e.b = append(e.b, ']')
+}
+
+func (e *encoder) int(v int64) { e.b = strconv.AppendInt(e.b, v, 10) }
+
+func (e *encoder) dag(d *DAG) {
+	e.raw("{")
+	if len(d.Tags) > 0 {
+		e.key("tags")
+		e.raw("{")
+		for _, name := range slices.Sorted(maps.Keys(d.Tags)) {
+			e.key(name)
+			e.string(d.Tags[name], "tags")
+		}
+		e.raw("}")
+	}
+	if len(d.Parameters) > 0 {
+		e.key("parameters")
+		e.parameters(d.Parameters)
+	}
+	// A job of defaults that says nothing is {}.
+	if start := len(e.b); true {
+		e.key("jobDefaults")
+		if e.job(&d.JobDefaults); bytes.HasSuffix(e.b, []byte("{}")) {
+			e.b = e.b[:start]
+		}
+	}
+	e.pool(d)
+	e.key("tasks")
+	e.tasks(d.Tasks)
+	e.raw("}")
+}
+
+func (e *encoder) pool(d *DAG) {
+	if d.Pool == "" && len(d.PoolOptions) == 0 {
+		return
+	}
+	e.key("executionParameters")
+	e.raw("{")
+	if d.Pool != "" {
+		e.key("pool")
+		e.string(d.Pool, "executionParameters.pool")
+	}
+	if len(d.PoolOptions) > 0 {
+		e.key("poolParameters")
+		e.raw("{")
+		e.options(d.PoolOptions, "executionParameters.poolParameters")
+		e.raw("}")
+	}
+	e.raw("}")
+}
+
+func (e *encoder) tasks(tasks []Task) {
+	duplicates(tasks, func(first, second int) {
+		e.found.add(duplicateName(tasks[second].Name, first, second))
+	})
+	e.raw("{")
+	for i := range tasks {
+		e.name = tasks[i].Name
+		e.key(tasks[i].Name)
+		e.task(&tasks[i], false)
+	}
+	e.name = ""
+	e.raw("}")
+}
+
+// task writes a task, with its name if it stands alone.
+func (e *encoder) task(t *Task, alone bool) {
+	e.raw("{")
+	if alone {
+		e.key("name")
+		e.string(t.Name, "name")
+	}
+	start := len(e.b)
+	e.key("job")
+	if e.job(&t.Job); bytes.HasSuffix(e.b, []byte("{}")) {
+		e.b = e.b[:start]
+	}
+	if len(t.Parents) > 0 {
+		e.key("parents")
+		e.strings(t.Parents, "parents")
+	}
+	if len(t.Children) > 0 {
+		e.key("children")
+		e.strings(t.Children, "children")
+	}
+	if len(t.Parameters) > 0 {
+		e.key("parameters")
+		e.parameters(t.Parameters)
+	}
+	e.schedule(t)
+	e.raw("}")
+}
+
+// schedule writes the members that say how often, when and where.
+func (e *encoder) schedule(t *Task) {
+	if t.Generator {
+		e.key("isGenerator")
+		e.raw("true")
+	}
+	if t.MaxRetries != 0 {
+		e.key("maxRetries")
+		e.int(int64(t.MaxRetries))
+	}
+	if t.RetryInterval != 0 {
+		e.key("retryIntervalSeconds")
+		e.b = appendSeconds(e.b, t.RetryInterval)
+	}
+	if !t.NotBefore.IsZero() {
+		e.key("notBefore")
+		e.time(t.NotBefore)
+	}
+	if t.Pool != "" {
+		e.key("pool")
+		e.string(t.Pool, "pool")
+	}
+	if t.Priority != 0 {
+		e.key("priority")
+		e.int(int64(t.Priority))
+	}
+}
+
+func (e *encoder) time(t time.Time) {
+	// An offset may have seconds, which RFC 3339 cannot say; UTC has none.
+	t = t.UTC()
+	if y := t.Year(); y < 0 || y > 9999 {
+		e.problem("notBefore", fmt.Sprintf("RFC 3339 has no year %d", y), "")
+	}
+	e.b = append(e.b, '"')
+	e.b = t.AppendFormat(e.b, time.RFC3339Nano)
+	e.b = append(e.b, '"')
+}
+
+func (e *encoder) parameters(p Parameters) {
+	e.raw("{")
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		e.key(name)
+		e.value(p[name])
+	}
+	e.raw("}")
+}
+
+func (e *encoder) value(v Value) {
+	if v.isList {
+		e.strings(v.list, "parameters")
+	} else {
+		e.string(v.scalar, "parameters")
+	}
+}
+
+func (e *encoder) job(j *Job) {
+	e.raw("{")
+	if j.Command != nil {
+		e.key("command")
+		e.strings(j.Command, "job.command")
+	}
+	if j.CommandString != "" {
+		e.key("commandString")
+		e.string(j.CommandString, "job.commandString")
+	}
+	if len(j.Environment) > 0 {
+		e.key("environment")
+		e.strings(j.Environment, "job.environment")
+	}
+	if j.WorkDir != "" {
+		e.key("workDir")
+		e.string(j.WorkDir, "job.workDir")
+	}
+	if j.TimeLimit != 0 {
+		e.key("timeLimitSeconds")
+		e.b = appendSeconds(e.b, j.TimeLimit)
+	}
+	e.resources(j.Resources)
+	for _, name := range jobMembers {
+		if _, there := j.Options[name]; there {
+			e.problem("job."+name, "an option cannot have the name of a member of the job", "")
+		}
+	}
+	e.options(j.Options, "job")
+	e.raw("}")
+}
+
+// resources writes those with members of their own, then the others.
+func (e *encoder) resources(r Resources) {
+	own := 0
+	for _, name := range [...]string{Cores, MemoryMB, GPUs} {
+		if v, there := r[name]; there {
+			e.key(name)
+			e.int(v)
+			own++
+		}
+	}
+	if len(r) == own {
+		return
+	}
+	e.key("resources")
+	e.raw("{")
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		if name != Cores && name != MemoryMB && name != GPUs {
+			e.key(name)
+			e.int(r[name])
+		}
+	}
+	e.raw("}")
+}
+
+// options writes members that can be anything.
+func (e *encoder) options(o map[string]any, field string) {
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		e.key(name)
+		e.any(o[name], field+"."+name)
+	}
+}
+
+func (e *encoder) any(v any, field string) {
+	if e.depth++; e.depth > maxDepth {
+		// It may well hold itself.
+		e.problem(field, fmt.Sprintf("the option has more than %d levels", maxDepth), "")
+		v = nil
+	}
+	defer func() { e.depth-- }()
+	switch v := v.(type) {
+	case string:
+		e.string(v, field)
+	case map[string]any:
+		e.raw("{")
+		e.options(v, field)
+		e.raw("}")
+	case []any:
+		e.b = append(e.b, '[')
+		for i, element := range v {
+			if i > 0 {
+				e.b = append(e.b, ',')
+			}
+			e.any(element, field)
+		}
+		e.b = append(e.b, ']')
+	default:
+		b, err := json.Marshal(v)
+		if err != nil {
+			e.problem(field, "the option cannot be written as JSON: "+err.Error(), "")
+			b = []byte("null")
+		}
+		e.b = append(e.b, b...)
+	}
+}
