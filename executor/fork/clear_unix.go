@@ -1,0 +1,77 @@
+//go:build linux || darwin
+
+package fork
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Bounds, so that stopping takes no longer than the grace time and a second.
+const (
+	slack       = 100 * time.Millisecond // for what was killed to vanish
+	holdersTime = 200 * time.Millisecond // to find out who holds a pipe
+	groupTime   = 250 * time.Millisecond // for a group that was killed to vanish
+)
+
+// clear ends what a command left behind, and returns what it could not end. The
+// command has exited and is still a zombie.
+//
+// What is left in the process group is killed. If the command was asked to stop,
+// it has the rest of the grace time before that: a shell dies at once of the
+// signal that makes its children clean up. Processes outside the group are looked
+// for if the command was asked to stop or if its output stays open.
+func (e *Executor) clear(p *child, w watch, stop *stopper) []process {
+	limit, asked := stop.asked()
+	if asked {
+		p.awaitGroup(w, limit.Add(slack))
+	}
+	stop.end()
+	p.killGroup()
+	if !asked && w.drain(time.Now().Add(max(e.waitDelay, 0))) {
+		return nil
+	}
+	left := e.system.search.kill(p.key)
+	if w.drain(time.Now().Add(slack)) {
+		return left
+	}
+	found := holders(p.outputs, time.Now().Add(holdersTime))
+	if len(left)+len(found) == 0 {
+		found = []process{{name: "unknown, it holds the output"}}
+	}
+	return append(left, found...)
+}
+
+// awaitGroup returns when nothing but the command itself is in its group, and
+// reads output meanwhile.
+func (p *child) awaitGroup(w watch, until time.Time) {
+	const longest = 50 * time.Millisecond
+	for pause := 2 * time.Millisecond; time.Now().Before(until); pause = min(2*pause, longest) {
+		if len(alive(p.pid, until)) == 0 {
+			return
+		}
+		next := time.Now().Add(pause)
+		if w.drain(next) {
+			<-time.After(time.Until(next))
+		}
+	}
+}
+
+// remains returns what is left of a group that was killed, after its leader was
+// reaped. It sends no signal but 0, as the number may be anybody's by now. Nearly
+// always the first look shows that the group is gone.
+func (p *child) remains() []process {
+	until := time.Now().Add(groupTime)
+	for pause := 200 * time.Microsecond; ; pause *= 2 {
+		if errors.Is(unix.Kill(-p.pid, 0), unix.ESRCH) {
+			return nil
+		}
+		left := alive(p.pid, time.Now().Add(holdersTime))
+		if len(left) == 0 || time.Now().After(until) {
+			return left
+		}
+		<-time.After(pause)
+	}
+}

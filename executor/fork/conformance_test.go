@@ -1,0 +1,37 @@
+//go:build linux || darwin
+
+package fork_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/executortest"
+	"github.com/daggy-go/daggy/executor/fork"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	ways := map[string]func(*fork.Executor) *fork.Executor{
+		"watched by the runtime": func(e *fork.Executor) *fork.Executor { return e },
+		"watched by goroutines":  fork.Portable,
+	}
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			executortest.Run(t, executortest.Config{
+				New: func(testing.TB) executor.Executor {
+					return way(fork.New(fork.Config{
+						Grace:    100 * time.Millisecond,
+						Capacity: capacity.Resources{dag.Cores: 4, dag.MemoryMB: 1024},
+					}))
+				},
+				Jobs:   executortest.Processes(),
+				Weaker: executortest.Weaker{NoPanics: "commands are other processes"},
+			})
+		})
+	}
+}

@@ -1,0 +1,75 @@
+// Package fork runs the commands of tasks as processes of this machine.
+//
+//	r := runner.Runner{Executor: fork.New(fork.Config{Grace: time.Minute})}
+//	report, err := r.Run(ctx, &dag.DAG{Tasks: []dag.Task{
+//		{Name: "hello", Job: dag.Command("echo", "hello")},
+//	}})
+//
+// It runs on linux and darwin. Elsewhere [Executor.Validate] and [Executor.Run]
+// say in their errors that it does not: there are no process groups, so that a
+// command could be stopped while what it started went on.
+//
+// # What a command gets
+//
+//   - Its words as they are: no shell, no expansion (S4). The first is looked up
+//     in the PATH of the command's own environment, in absolute directories only;
+//     with a slash in it, it is a file relative to the working directory.
+//   - The environment of its job, DAGGY_RUN, DAGGY_TASK, DAGGY_ATTEMPT and
+//     DAGGY_KEY, and the variables of this process that [Config] names, the job's
+//     winning (S3).
+//   - Job.WorkDir, or the working directory of this process.
+//   - No standard input: it is at its end at once.
+//   - A process group of its own, and no other descriptors.
+//
+// # What it gives
+//
+//   - Exit code or signal, processor time, and the largest resident set, all of
+//     that attempt alone, with those of its descendants that were waited for. On
+//     Linux the last is never less than the peak of this process when the command
+//     was started, since the kernel counts what both share for a moment.
+//   - Its output, byte for byte and as it comes (E6). An [os.File] is handed to
+//     the command as it is; [io.Discard] costs nothing; any other writer gets what
+//     is read from a pipe, at most 64 KiB at a time. One writer for both outputs
+//     gets both in the order in which they were written. A writer that fails is
+//     not called again, and the attempt fails unless it did so by itself. A writer
+//     that blocks holds up the command, and in the end Run.
+//   - Resources are leased and not enforced, which Result.Unenforced says.
+//
+// # How it ends
+//
+//   - When the command exits, what is left in its process group is killed. If
+//     its output is still open then, another process holds it: output is awaited
+//     for [Config.WaitDelay], and the holder is killed.
+//   - When ctx ends, the group gets SIGTERM, all of it has the grace time to end,
+//     and is then killed (E2). Processes that left the group get SIGKILL then.
+//     Whether or not that helps, Run returns a second after the grace time at the
+//     latest, provided the command itself is dead: while the kernel cannot end
+//     it, as with a file server that is gone, Run waits (E1).
+//   - Processes outside the group are known by DAGGY_KEY in the environment that
+//     they started with. One that dropped it, or was started by another service on
+//     the command's behalf, lives on; it is named in Result.Left if it holds the
+//     output. On darwin none can be found, and Left says only that there is one.
+//     After a normal exit with no output held, nobody looks for any.
+//   - The error is nil if the command ran: an attempt that was stopped has the
+//     result of its command, which is a success if that exited with 0. After
+//     [executor.ErrTimeLimit] any other result has the cause "time".
+//   - Processes do not outlive the engine on purpose: the executor is not durable,
+//     so [executor.ErrDetach] stops them too. If the engine itself is killed,
+//     they are not.
+//
+// # Errors
+//
+// Want of descriptors, processes or memory, and a program file that somebody
+// holds open for writing, is an [executor.NotStartedError] (E4). A command that
+// cannot be executed is a [CommandError]; it is not permanent, as file systems
+// come and go, and costs one of the task's retries. What no repetition mends (no
+// command, too many arguments, zero bytes, unknown options) is permanent.
+//
+// # Cost
+//
+// On Linux an attempt costs no goroutine but the caller's and no thread: each
+// command is watched through a process descriptor and the Go runtime's poller.
+// While it runs it takes two descriptors and one for each piped output. Where
+// there are no process descriptors (kernels before 5.3, darwin), a command takes
+// a thread, of which Go allows 10,000.
+package fork

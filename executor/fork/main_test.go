@@ -1,0 +1,16 @@
+package fork_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/daggy-go/daggy/executor/executortest"
+	"github.com/daggy-go/daggy/internal/helperproc"
+)
+
+func TestMain(m *testing.M) {
+	executortest.Main()
+	helperproc.Main(nil)
+	goleak.VerifyTestMain(m)
+}

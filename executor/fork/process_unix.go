@@ -1,0 +1,29 @@
+//go:build linux || darwin
+
+package fork
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// process is one that outlived its command.
+type process struct {
+	pid  int
+	name string
+}
+
+func (p process) String() string { return fmt.Sprintf("process %d (%s)", p.pid, p.name) }
+
+// describe names each process once.
+func describe(all []process) []string {
+	slices.SortFunc(all, func(a, b process) int { return cmp.Compare(a.pid, b.pid) })
+	var names []string
+	for i, p := range all {
+		if i == 0 || p.pid != all[i-1].pid {
+			names = append(names, p.String())
+		}
+	}
+	return names
+}

@@ -1,0 +1,5 @@
+//go:build !linux && !darwin
+
+package helperproc
+
+func addSignals(map[string]Mode) {}

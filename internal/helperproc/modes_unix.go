@@ -1,0 +1,177 @@
+//go:build linux || darwin
+
+package helperproc
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func addSignals(modes map[string]Mode) {
+	modes["cpu"] = burn
+	modes["signal"] = func(args []string) (int, error) {
+		n, err := number(args)
+		if err != nil {
+			return 0, err
+		}
+		if err := syscall.Kill(os.Getpid(), syscall.Signal(n)); err != nil {
+			return 0, err
+		}
+		select {} // until it is delivered
+	}
+	modes["hang"] = func([]string) (int, error) { return ready() }
+	modes["trap"] = func([]string) (int, error) {
+		signal.Ignore(unix.SIGTERM)
+		return ready()
+	}
+	modes["onterm"] = onTerm
+	modes["group"] = func([]string) (int, error) {
+		session, err := unix.Getsid(0)
+		return 0, errors.Join(err, say("%d %d %d\n", os.Getpid(), syscall.Getpgrp(), session))
+	}
+	modes["spawn"] = spawn
+	modes["fds"] = descriptors
+}
+
+// announce is set for a process that tells the one that spawned it that it is
+// ready, on descriptor 3.
+const announce = "HELPERPROC_ANNOUNCE=1"
+
+// ready waits for ever. The timer keeps the runtime from calling it a deadlock.
+func ready() (int, error) {
+	if err := say("ready\n"); err != nil {
+		return 0, err
+	}
+	if slices.Contains(os.Environ(), announce) {
+		pipe := os.NewFile(3, "announce")
+		_, err := pipe.WriteString("ready\n")
+		if err := errors.Join(err, pipe.Close()); err != nil {
+			return 0, err
+		}
+	}
+	const long = 1000 * time.Hour
+	<-time.After(long)
+	return 0, nil
+}
+
+func onTerm(args []string) (int, error) {
+	code, err := number(args)
+	if err != nil {
+		return 0, err
+	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, unix.SIGTERM)
+	if err := say("ready\n"); err != nil {
+		return 0, err
+	}
+	<-asked
+	return code, say("asked\n")
+}
+
+func burn(args []string) (int, error) {
+	ms, err := number(args)
+	if err != nil {
+		return 0, err
+	}
+	for n := 0; ; n++ {
+		if n%(1<<16) != 0 {
+			continue
+		}
+		var usage syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+			return 0, err
+		}
+		if usage.Utime.Nano() >= int64(ms)*int64(time.Millisecond) {
+			return 0, nil
+		}
+	}
+}
+
+// spawn starts a process and waits until it says that it is ready.
+func spawn(args []string) (int, error) {
+	if len(args) < 2 {
+		return 0, errors.New("needs letters and a mode")
+	}
+	how := args[0]
+	if strings.Contains(how, "t") {
+		signal.Ignore(unix.SIGTERM)
+	}
+	pid, err := start(how, Command(args[1], args[2:]...))
+	if err != nil {
+		return 0, err
+	}
+	if err := say("%d\n", pid); err != nil {
+		return 0, err
+	}
+	if strings.Contains(how, "w") {
+		return ready()
+	}
+	return 0, nil
+}
+
+func start(how string, command []string) (pid int, err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	files := []*os.File{null, os.Stdout, os.Stderr, writer}
+	if strings.Contains(how, "o") {
+		files[1], files[2] = null, null
+	}
+	var env []string
+	if !strings.Contains(how, "c") {
+		env = os.Environ()
+	}
+	child, err := os.StartProcess(command[0], command, &os.ProcAttr{
+		Env:   append(env, announce),
+		Files: files,
+		Sys:   &syscall.SysProcAttr{Setsid: strings.Contains(how, "s")},
+	})
+	if err := errors.Join(err, writer.Close()); err != nil {
+		return 0, err
+	}
+	if _, err := bufio.NewReader(reader).ReadString('\n'); err != nil {
+		return 0, fmt.Errorf("the spawned process is not ready: %w", err)
+	}
+	return child.Pid, nil
+}
+
+func descriptors([]string) (int, error) {
+	entries, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		return 0, err
+	}
+	var open []int
+	for _, entry := range entries {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			return 0, err
+		}
+		if inherited(fd) {
+			open = append(open, fd)
+		}
+	}
+	slices.Sort(open)
+	return 0, say("%v\n", open)
+}
+
+// inherited reports whether a descriptor was open when the process began: all
+// that Go opens is closed on exec, and what came through exec is not.
+func inherited(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && flags&unix.FD_CLOEXEC == 0
+}
