@@ -22,6 +22,7 @@ type Allocator struct {
 	recent   [4]*demand // what was asked for last: most ask for the same again
 	replaced int        // of recent
 	watchers []*watcher // never altered in place
+	slab     []Lease    // not used yet, see lease
 }
 
 type watcher struct{ f func() }
@@ -57,8 +58,9 @@ func (a *Allocator) TryAllocate(req Resources) (*Lease, error) {
 		a.mu.Unlock()
 		return nil, err
 	}
+	l := a.lease(n, d)
 	a.mu.Unlock()
-	return &Lease{a: a, node: n, d: d}, nil
+	return l, nil
 }
 
 // Allocate is TryAllocate that waits for room, in line with all others who do:
@@ -79,8 +81,9 @@ func (a *Allocator) Allocate(ctx context.Context, req Resources) (*Lease, error)
 		return nil, err
 	}
 	if n, _ := a.book.take(d, nil); n != nil {
+		l := a.lease(n, d)
 		a.mu.Unlock()
-		return &Lease{a: a, node: n, d: d}, nil
+		return l, nil
 	}
 	if !d.possible {
 		err := a.book.refuse(d)
@@ -132,7 +135,7 @@ func (a *Allocator) Restore(node string, req Resources) *Lease {
 	}
 	n := a.book.node(node)
 	a.book.place(n, d)
-	return &Lease{a: a, node: n, d: d}
+	return a.lease(n, d)
 }
 
 // Notify has f called whenever there may be room that was not there before,

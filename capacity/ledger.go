@@ -50,22 +50,35 @@ func (f fraction) less(g fraction) bool {
 
 // best returns the row where d fits with the least impact (C1), or -1.
 func (l *ledger) best(d *demand) int {
+	if len(d.needs) == 0 {
+		return slices.Index(l.open, true)
+	}
 	width := len(l.names)
 	winner, least := -1, fraction{1, 0}
+	// Most nodes are out because of the first resource alone. That costs one
+	// multiplication, as long as the other side of the comparison is kept.
+	first, firstColumn := d.needs[0].amount, d.needs[0].column
+	var barHigh, barLow uint64 // first * least.den
 	for row, open := range l.open {
-		if !open {
+		room := l.room[row*width : (row+1)*width]
+		free := room[firstColumn]
+		if !open || first > free {
 			continue
 		}
-		impact, ok := impactBelow(least, d.needs, l.room[row*width:(row+1)*width])
-		if ok {
+		high, low := bits.Mul64(least.num, uint64(free))
+		if high < barHigh || high == barHigh && low <= barLow {
+			continue
+		}
+		if impact, ok := impactBelow(least, d.needs, room); ok {
 			winner, least = row, impact
+			barHigh, barLow = bits.Mul64(uint64(first), least.den)
 		}
 	}
 	return winner
 }
 
 // impactBelow returns the impact of needs on a node with this room, unless
-// they do not fit or it is not below the limit, so that ties go to the first.
+// they do not fit or it is not below the limit: ties go to the first.
 func impactBelow(limit fraction, needs []need, room []int64) (fraction, bool) {
 	impact := fraction{0, 1}
 	for i := range needs {
@@ -81,7 +94,7 @@ func impactBelow(limit fraction, needs []need, room []int64) (fraction, bool) {
 			impact = share
 		}
 	}
-	return impact, impact.less(limit)
+	return impact, true
 }
 
 // nearest returns the node that d lacks the least of, in proportion to the

@@ -45,8 +45,9 @@ func (r *Request) TryAllocate() (*Lease, error) {
 		a.unlock(freed)
 		return nil, err
 	}
+	l := a.lease(n, r.w.d)
 	a.unlock(freed)
-	return &Lease{a: a, node: n, d: r.w.d}, nil
+	return l, nil
 }
 
 // Leave gives up the place in line, if there is one, and what is reserved.
