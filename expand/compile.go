@@ -33,11 +33,12 @@ func (x Expander) Compile(t dag.Task, defaults dag.Job, p dag.Parameters) (*Temp
 
 // A compiler makes the template of one task.
 type compiler struct {
-	task   *dag.Task
-	params dag.Parameters
-	found  *problems
-	out    *Template
-	texts  []text // those with values of lists in them
+	task     *dag.Task
+	defaults *dag.Job
+	params   dag.Parameters
+	found    *problems
+	out      *Template
+	texts    []text // those with values of lists in them
 }
 
 // compile returns the template of t. If it adds to found, that is worthless.
@@ -48,7 +49,10 @@ func compile(
 	if !isZero(defaults) {
 		job = job.WithDefaults(*defaults)
 	}
-	c := compiler{task: t, params: params, found: found, out: &Template{name: t.Name, job: job}}
+	c := compiler{
+		task: t, defaults: defaults, params: params, found: found,
+		out: &Template{name: t.Name, job: job},
+	}
 	c.command()
 	c.environment()
 	c.out.workDir, c.out.job.WorkDir = c.text(job.WorkDir, place{
@@ -63,48 +67,53 @@ func compile(
 }
 
 func (c *compiler) command() {
-	job := &c.out.job
-	at := place{
-		field:    "command",
-		defaults: c.task.Job.Command == nil && c.task.Job.CommandString == "",
-	}
+	job, own := &c.out.job, &c.task.Job
+	at := place{field: "command", list: true}
+	at.defaults = own.Command == nil && own.CommandString == ""
 	if job.CommandString != "" {
+		at.field, at.list = "commandString", false
 		if job.Command != nil {
-			c.report(at, bothCommands(c.task.Name, at.member()))
+			c.problem(place{defaults: at.defaults}, "it has both command and commandString",
+				"they are two forms of the same: remove one")
 		}
-		at.field = "commandString"
 		words, err := split(job.CommandString)
 		if err != nil {
 			c.problem(at, err.Error(), "")
 		}
 		job.Command, job.CommandString = words, ""
 	}
-	job.Command, c.out.words = c.list(job.Command, at)
+	job.Command, c.out.words = c.list(job.Command, func(i int, word string) place {
+		at.index, at.entry = i, word
+		return at
+	})
 }
 
 func (c *compiler) environment() {
-	job := &c.out.job
-	at := place{field: "environment"}
-	job.Environment, c.out.environment = c.list(job.Environment, at)
+	job, own := &c.out.job, c.task.Job.Environment
+	job.Environment, c.out.environment = c.list(job.Environment, func(_ int, entry string) place {
+		at := place{field: "environment", list: true, index: slices.Index(own, entry), entry: entry}
+		if at.index < 0 {
+			at.index, at.defaults = slices.Index(c.defaults.Environment, entry), true
+		}
+		return at
+	})
 }
 
 // list returns in with the values of scalars put in, and the texts of those
 // elements that differ between instances. In itself is not altered.
-func (c *compiler) list(in []string, at place) (out []string, varying []element) {
+func (c *compiler) list(
+	in []string, at func(i int, s string) place,
+) (out []string, varying []element) {
 	out = in
 	for i, s := range in {
 		if !hasPlaceholder(s) {
 			continue
 		}
-		if len(out) > 0 && &out[0] == &in[0] {
+		if &out[0] == &in[0] {
 			out = slices.Clone(in)
 		}
-		at.number, at.entry = i+1, s
-		if at.field == "environment" {
-			at.defaults = !slices.Contains(c.task.Job.Environment, s)
-		}
 		var t text
-		if t, out[i] = c.text(s, at); t != nil {
+		if t, out[i] = c.text(s, at(i, s)); t != nil {
 			varying = append(varying, element{index: i, text: t})
 		}
 	}
@@ -119,13 +128,13 @@ func (c *compiler) options() {
 		return
 	}
 	texts, varies, first := map[string]text{}, false, c.found.len()
-	w := rewriter{}
+	w := rewriter{wantPath: true}
 	w.text = func(s string) string {
 		if !hasPlaceholder(s) {
 			return s
 		}
-		_, own := c.task.Job.Options[strings.TrimPrefix(w.path[0], ".")]
-		t, rendered := c.text(s, place{field: "options" + strings.Join(w.path, ""), defaults: !own})
+		_, own := c.task.Job.Options[w.path[0]]
+		t, rendered := c.text(s, place{field: strings.Join(w.path, ""), defaults: !own})
 		if t == nil {
 			t = text{{literal: rendered, axis: noAxis}}
 		} else {
@@ -138,8 +147,8 @@ func (c *compiler) options() {
 	// Maps are walked in any order.
 	c.found.sortFrom(first)
 	if w.tooDeep {
-		c.problem(place{field: "options"}, "the options are nested too deeply",
-			fmt.Sprintf("%d levels are allowed", maxDepth))
+		c.problem(place{}, fmt.Sprintf("options are nested deeper than %d levels", maxDepth),
+			"maybe one contains itself")
 	}
 	if varies {
 		c.out.options, c.out.optionTexts = raw, texts

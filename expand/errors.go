@@ -1,8 +1,8 @@
 package expand
 
 import (
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,9 +25,9 @@ type problems struct {
 	// seen has the problems of job defaults, which would come up again with
 	// every task that takes them.
 	seen map[problem]bool
-	// emptyKnown: empty lists are reported where they are given, not where they
-	// are referred to.
-	emptyKnown bool
+	// known are the members about which package dag has complained. One
+	// complaint is enough.
+	known map[member]bool
 }
 
 func (p *problems) add(err error) {
@@ -49,10 +49,22 @@ func (p *problems) addOnce(found *problem) {
 		p.seen = map[problem]bool{}
 	}
 	p.seen[key] = true
+	p.addNew(found)
+}
+
+// A member is one of a task, or with task "" of the DAG.
+type member struct{ task, field string }
+
+// addNew adds what package dag may have found too.
+func (p *problems) addNew(found *problem) {
+	if p.known[member{found.Task, found.Field}] || p.known[member{"", found.Field}] {
+		p.repeated++
+		return
+	}
 	p.add(found)
 }
 
-// addAll adds what another package found.
+// addAll adds what package dag found.
 func (p *problems) addAll(err error) {
 	if err == nil {
 		return
@@ -62,7 +74,11 @@ func (p *problems) addAll(err error) {
 		p.add(err)
 		return
 	}
+	p.known = map[member]bool{}
 	for _, e := range many.Errors {
+		if found, ok := errors.AsType[*problem](e); ok {
+			p.known[member{found.Task, found.Field}] = true
+		}
 		p.add(e)
 	}
 }
@@ -108,29 +124,38 @@ func format(errs []error) string {
 // A place is a string in a job. It becomes a text only if something is wrong.
 type place struct {
 	field    string // of the job
-	number   int    // of the string, from 1; 0 if there is one only
+	index    int    // of the string in a list
+	list     bool   // it is in a list
 	entry    string // what stands there
 	defaults bool   // it comes from the job defaults
 }
 
+// member is the place as a path in the JSON form of a definition.
 func (at place) member() string {
+	s := "job"
 	if at.defaults {
-		return "jobDefaults." + at.field
+		s = "jobDefaults"
 	}
-	return "job." + at.field
+	if at.field != "" {
+		s += "." + at.field
+	}
+	if at.list {
+		s = fmt.Sprintf("%s[%d]", s, at.index)
+	}
+	return s
 }
 
-// String is the place in the member: "word 2 ", or nothing.
+// String is the place as a person would say it, with a blank, or nothing.
 func (at place) String() string {
 	switch {
-	case at.number == 0:
-		return ""
 	case at.field == "environment":
-		// Values may be secret, keys are not, and in JSON they are what is seen.
+		// Values may be secret, keys are not.
 		key, _, _ := strings.Cut(at.entry, "=")
-		return fmt.Sprintf("entry %s ", shorten(key))
+		return shorten(key) + " "
+	case at.entry != "":
+		return fmt.Sprintf("word %d ", at.index+1)
 	default:
-		return fmt.Sprintf("word %d ", at.number)
+		return ""
 	}
 }
 
@@ -143,7 +168,7 @@ func (c *compiler) report(at place, p *problem) {
 		c.found.addOnce(p)
 		return
 	}
-	c.found.add(p)
+	c.found.addNew(p)
 }
 
 // unknown reports a placeholder for which there is no parameter (D3).
@@ -155,38 +180,6 @@ func (c *compiler) unknown(name string, at place) {
 		hint = fmt.Sprintf("did you mean {{%s}}? (%s)", near, hint)
 	}
 	c.problem(at, text, hint)
-}
-
-func bothCommands(task, field string) *problem {
-	return &problem{
-		Task: task, Field: field,
-		Text: "a job has either command or commandString, not both",
-		Hint: "remove one of them",
-	}
-}
-
-// parameters checks the parameters of a task or, with task "", of the DAG.
-func (p *problems) parameters(task string, params dag.Parameters) {
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		if !isName(name) {
-			p.add(&problem{
-				Task: task, Field: "parameters." + shorten(name),
-				Text: "no placeholder can refer to a parameter of this name",
-				Hint: "names consist of letters, digits, _ and -",
-			})
-		}
-		if params[name].Len() == 0 {
-			p.addEmptyList(task, name)
-		}
-	}
-}
-
-func (p *problems) addEmptyList(task, name string) {
-	p.add(&problem{
-		Task: task, Field: "parameters." + name,
-		Text: "the list is empty, so there would be no instances",
-		Hint: "give it a value, or remove it and what refers to it",
-	})
 }
 
 func shorten(s string) string {

@@ -1,6 +1,10 @@
 package expand
 
-import "github.com/daggy-go/daggy/dag"
+import (
+	"strings"
+
+	"github.com/daggy-go/daggy/dag"
+)
 
 // Literal reports that t stands for exactly one instance, named like the task,
 // whose job is t.Job exactly as it is written: there are no defaults to merge,
@@ -18,7 +22,8 @@ func Literal(t *dag.Task, defaults *dag.Job) bool {
 		return false
 	}
 	for _, word := range j.Command {
-		if hasPlaceholder(word) {
+		// The first test alone is inlined, and nearly always enough.
+		if strings.IndexByte(word, '{') >= 0 && hasPlaceholder(word) {
 			return false
 		}
 	}

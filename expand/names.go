@@ -3,9 +3,54 @@ package expand
 import (
 	"fmt"
 	"iter"
+	"strconv"
+	"strings"
 
 	"github.com/daggy-go/daggy/dag"
 )
+
+// InstanceName is the name of instance i, from 0, of a multiplied task (D4).
+func InstanceName(task string, i int) string {
+	var room [64]byte
+	return string(strconv.AppendInt(append(append(room[:0], task...), '_'), int64(i)+1, 10))
+}
+
+// ParseInstanceName is the reverse of [InstanceName]. Whether there is such a
+// task, and whether it has so many instances, is another matter.
+func ParseInstanceName(name string) (task string, i int, ok bool) {
+	task, number := cutInstanceName(name)
+	i = parseNumber(number)
+	if i < 0 {
+		return "", 0, false
+	}
+	return task, i, true
+}
+
+// cutInstanceName cuts name at its last underscore. The number, if there is
+// one, may be none.
+func cutInstanceName(name string) (task, number string) {
+	// Most names need only this look.
+	if c := name[max(0, len(name)-1):]; c < "0" || c > "9" {
+		return "", ""
+	}
+	at := strings.LastIndexByte(name, '_')
+	if at <= 0 {
+		return "", ""
+	}
+	return name[:at], name[at+1:]
+}
+
+// parseNumber returns the index of the instance with this number, or -1.
+func parseNumber(number string) (i int) {
+	if number == "" || number[0] < '1' || number[0] > '9' {
+		return -1
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return -1
+	}
+	return n - 1
+}
 
 // Names are the names of the tasks of a run, and finds those that are also
 // names of instances (D4): a task calc_2 beside a calc that is multiplied into

@@ -21,17 +21,29 @@ func findPlaceholder(s string, from int) (placeholder, bool) {
 			return placeholder{}, false
 		}
 		start := from + at
-		end := start + len("{{")
-		for end < len(s) && isNameByte(s[end]) {
-			end++
-		}
-		if name := s[start+2 : end]; name != "" && strings.HasPrefix(s[end:], "}}") {
+		if name := nameAt(s, start); name != "" {
 			escaped := start > 0 && s[start-1] == '\\'
-			return placeholder{start, end + 2, name, escaped}, true
+			return placeholder{start, start + len(name) + len("{{}}"), name, escaped}, true
 		}
 		// One brace on, not two: "{{{A}}" holds a placeholder.
 		from = start + 1
 	}
+}
+
+// nameAt returns the NAME if {{NAME}} stands at s[at:], and else "".
+func nameAt(s string, at int) string {
+	if !strings.HasPrefix(s[at:], "{{") {
+		return ""
+	}
+	start := at + len("{{")
+	end := start
+	for end < len(s) && isNameByte(s[end]) {
+		end++
+	}
+	if !strings.HasPrefix(s[end:], "}}") {
+		return ""
+	}
+	return s[start:end]
 }
 
 // hasPlaceholder reports whether s is not simply itself.

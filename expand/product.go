@@ -38,14 +38,15 @@ func (c *compiler) multiply(limit int) {
 }
 
 func (c *compiler) emptyLists() {
-	if c.found.emptyKnown {
-		c.found.repeated++
-		return
-	}
 	for _, r := range c.out.refs {
-		if r.value.Len() == 0 {
-			c.found.addEmptyList(c.task.Name, r.name)
+		if r.value.Len() > 0 {
+			continue
 		}
+		c.found.addNew(&problem{
+			Task: c.task.Name, Field: "parameters." + r.name,
+			Text: "the list is empty, so there would be no instances",
+			Hint: "give it a value",
+		})
 	}
 }
 

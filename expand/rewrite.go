@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// maxDepth is how deeply options may be nested. Options written in Go can
-// contain themselves, so there must be an end.
-const maxDepth = 64
+// maxDepth is how deeply options may be nested, as in JSON. Options written in
+// Go can contain themselves, so there must be an end.
+const maxDepth = 10_000
 
 // A rewriter passes every string in the options of a job through a function:
 // strings of any type, in slices, arrays and the values of maps, however they
@@ -18,8 +18,11 @@ const maxDepth = 64
 // It alters nothing: what holds a changed string is copied, the rest shared.
 type rewriter struct {
 	text func(s string) string
-	// path leads from the options to the string that text is given.
-	path []string
+	// path leads from the options to the string that text is given, if it is
+	// wanted.
+	wantPath bool
+	path     []string
+	depth    int
 	// tooDeep: something was nested deeper than maxDepth and left alone.
 	tooDeep bool
 }
@@ -70,9 +73,16 @@ func holdsStrings(t reflect.Type) bool {
 }
 
 func (w *rewriter) enter() bool {
-	w.tooDeep = w.tooDeep || len(w.path) >= maxDepth
-	return len(w.path) < maxDepth
+	// Once too deep it gives up altogether: what contains itself twice would
+	// take for ever.
+	w.tooDeep = w.tooDeep || w.depth == maxDepth
+	if !w.tooDeep {
+		w.depth++
+	}
+	return !w.tooDeep
 }
+
+func (w *rewriter) leave() { w.depth-- }
 
 func (w *rewriter) string(v reflect.Value) (reflect.Value, bool) {
 	old := v.String()
@@ -84,16 +94,18 @@ func (w *rewriter) string(v reflect.Value) (reflect.Value, bool) {
 }
 
 func (w *rewriter) list(v reflect.Value) (out reflect.Value, changed bool) {
+	defer w.leave()
 	out = v
 	for i := range v.Len() {
-		w.path = append(w.path, "["+strconv.Itoa(i)+"]")
+		if w.wantPath {
+			w.path = append(w.path[:w.depth-1], "["+strconv.Itoa(i)+"]")
+		}
 		if e, differs := w.value(v.Index(i)); differs {
 			if !changed {
 				out, changed = copyList(v), true
 			}
 			out.Index(i).Set(e)
 		}
-		w.path = w.path[:len(w.path)-1]
 	}
 	return out, changed
 }
@@ -110,16 +122,22 @@ func copyList(v reflect.Value) reflect.Value {
 }
 
 func (w *rewriter) dict(v reflect.Value) (out reflect.Value, changed bool) {
+	defer w.leave()
 	out = v
 	for entries := v.MapRange(); entries.Next(); {
-		w.path = append(w.path, "."+fmt.Sprint(entries.Key()))
+		if w.wantPath {
+			step := fmt.Sprint(entries.Key())
+			if w.depth > 1 {
+				step = "." + step
+			}
+			w.path = append(w.path[:w.depth-1], step)
+		}
 		if e, differs := w.value(entries.Value()); differs {
 			if !changed {
 				out, changed = copyDict(v), true
 			}
 			out.SetMapIndex(entries.Key(), e)
 		}
-		w.path = w.path[:len(w.path)-1]
 	}
 	return out, changed
 }

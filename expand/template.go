@@ -1,7 +1,6 @@
 package expand
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -139,29 +138,6 @@ func (t *Template) check(i int) {
 	}
 }
 
-// InstanceName is the name of instance i, from 0, of a multiplied task (D4).
-func InstanceName(task string, i int) string {
-	var room [64]byte
-	return string(strconv.AppendInt(append(append(room[:0], task...), '_'), int64(i)+1, 10))
-}
-
-// ParseInstanceName is the reverse of [InstanceName]. Whether there is such a
-// task, and whether it has so many instances, is another matter.
-func ParseInstanceName(name string) (task string, i int, ok bool) {
-	at := strings.LastIndexByte(name, '_')
-	if at <= 0 || at == len(name)-1 || len(name)-at > len("_9223372036854775807") {
-		return "", 0, false
-	}
-	if c := name[at+1]; c < '1' || c > '9' {
-		return "", 0, false
-	}
-	n, err := strconv.Atoi(name[at+1:])
-	if err != nil {
-		return "", 0, false
-	}
-	return name[:at], n - 1, true
-}
-
 // At makes instance i, counted from 0. Nothing of it is kept. It panics if i is
 // not below Len.
 func (t *Template) At(i int) Instance {
@@ -171,48 +147,50 @@ func (t *Template) At(i int) Instance {
 	}
 	// Few tasks refer to more lists than this.
 	var room [8]string
-	w, size := writer{values: room[:0]}, t.fixed
+	values, size := room[:0], t.fixed
 	for k := range t.refs {
 		if r := &t.refs[k]; r.axis != noAxis {
 			v := r.at(i)
-			w.values = append(w.values, v)
+			values = append(values, v)
 			size += r.uses * len(v)
 		}
 	}
-	w.b.Grow(size)
-	in.Job.Command = w.list(t.job.Command, t.words)
-	in.Job.Environment = w.list(t.job.Environment, t.environment)
+	var b strings.Builder
+	b.Grow(size)
+	in.Job.Command = listAt(t.job.Command, t.words, values, &b)
+	in.Job.Environment = listAt(t.job.Environment, t.environment, values, &b)
 	if t.workDir != nil {
-		in.Job.WorkDir = w.write(t.workDir)
+		in.Job.WorkDir = t.workDir.at(values, &b)
 	}
 	if t.options != nil {
-		in.Job.Options = t.optionsAt(&w)
+		// A copy: what a closure refers to is on the heap, for every instance.
+		in.Job.Options = t.optionsAt(append([]string(nil), values...))
 	}
 	return in
 }
 
-// list returns base with the texts of what differs. The others are shared.
-func (w *writer) list(base []string, varying []element) []string {
+// listAt returns base with the texts of what differs. If nothing does it is
+// shared.
+func listAt(base []string, varying []element, values []string, b *strings.Builder) []string {
 	if len(varying) == 0 {
 		return base
 	}
-	list := slices.Clone(base)
+	list := make([]string, len(base))
+	copy(list, base)
 	for _, e := range varying {
-		list[e.index] = w.write(e.text)
+		list[e.index] = e.text.at(values, b)
 	}
 	return list
 }
 
-func (t *Template) optionsAt(w *writer) map[string]any {
-	// A copy, or all values of all instances would be on the heap.
-	values := slices.Clone(w.values)
-	rw := rewriter{text: func(s string) string {
+func (t *Template) optionsAt(values []string) map[string]any {
+	w := rewriter{text: func(s string) string {
 		x, ok := t.optionTexts[s]
 		if !ok {
 			return s
 		}
-		own := writer{values: values}
-		return own.write(x)
+		var b strings.Builder
+		return x.at(values, &b)
 	}}
-	return rw.options(t.options)
+	return w.options(t.options)
 }

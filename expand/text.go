@@ -15,20 +15,15 @@ type part struct {
 
 const noAxis = -1
 
-// A writer puts values into the texts of one instance. All of them come out of
-// one allocation.
-type writer struct {
-	b      strings.Builder
-	values []string // by axis
-}
-
-func (w *writer) write(t text) string {
-	from := w.b.Len()
+// at appends the text with these values, which are by axis, to b and returns
+// it. If b has room for all texts of an instance they take one allocation.
+func (t text) at(values []string, b *strings.Builder) string {
+	from := b.Len()
 	for _, p := range t {
-		w.b.WriteString(p.literal)
+		b.WriteString(p.literal)
 		if p.axis != noAxis {
-			w.b.WriteString(w.values[p.axis])
+			b.WriteString(values[p.axis])
 		}
 	}
-	return w.b.String()[from:]
+	return b.String()[from:]
 }

@@ -2,7 +2,6 @@ package expand
 
 import (
 	"fmt"
-	"iter"
 	"math"
 
 	"github.com/daggy-go/daggy/dag"
@@ -27,8 +26,7 @@ func (x Expander) Validate(d *dag.DAG) error {
 // for those that stand for themselves.
 func (x Expander) validate(d *dag.DAG, keep bool) ([]*Template, error) {
 	v := validator{dag: d, limits: x.Limits.WithDefaults()}
-	_, err := d.Graph()
-	v.found.addAll(err)
+	v.found.addAll(d.Validate())
 	v.definition()
 	if keep {
 		v.templates = make([]*Template, len(d.Tasks))
@@ -61,11 +59,6 @@ func (v *validator) definition() {
 			Hint:  "multiply tasks by list parameters, or raise Limits.Tasks",
 		})
 	}
-	if def := &v.dag.JobDefaults; def.Command != nil && def.CommandString != "" {
-		v.found.addOnce(bothCommands("", "jobDefaults.command"))
-	}
-	v.found.parameters("", v.dag.Parameters)
-	v.found.emptyKnown = true
 }
 
 // tasks compiles what does not stand for itself.
@@ -77,9 +70,6 @@ func (v *validator) tasks() {
 	noDefaults := isZero(def)
 	for i := range v.dag.Tasks {
 		t := &v.dag.Tasks[i]
-		if len(t.Parameters) > 0 {
-			v.found.parameters(t.Name, t.Parameters)
-		}
 		if plainDefaults && Literal(t, nil) && (noDefaults || v.templates == nil) {
 			v.count(t.Name, 1)
 			continue
@@ -114,19 +104,20 @@ func (v *validator) count(task string, instances int) {
 	}
 }
 
-// names finds the clashes of D4. Without multiplied tasks there are none.
+// names finds the clashes of D4: names of tasks that are names of instances.
 func (v *validator) names() {
 	if len(v.multiplied) == 0 {
 		return
 	}
-	(&Names{}).check(v.all(), &v.found)
-}
-
-func (v *validator) all() iter.Seq2[string, int] {
-	return func(yield func(string, int) bool) {
-		for i := range v.dag.Tasks {
-			if name := v.dag.Tasks[i].Name; !yield(name, v.multiplied[name]) {
-				return
+	for i := range v.dag.Tasks {
+		name := v.dag.Tasks[i].Name
+		task, number := cutInstanceName(name)
+		if number == "" {
+			continue
+		}
+		if count := v.multiplied[task]; count > 0 {
+			if i := parseNumber(number); 0 <= i && i < count {
+				v.found.add(clash(name, task, count))
 			}
 		}
 	}

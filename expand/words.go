@@ -133,9 +133,9 @@ func (l *lexer) escape(rest string) {
 		return
 	}
 	l.atStart = false
-	if p, ok := findPlaceholder(rest, 0); ok && p.start == 1 {
+	if name := nameAt(rest, 1); name != "" {
 		l.out.WriteByte('\'')
-		l.emit(p.end)
+		l.emit(len(`\{{}}`) + len(name))
 		l.out.WriteByte('\'')
 		return
 	}
