@@ -65,7 +65,7 @@ func (l *lab) detached() (*executor.Attempt, *hold, *grip) {
 	t := l.launch(l.executor, a, nil)
 	g := h.next(t)
 	t.cancel(executor.ErrDetach)
-	t.wait()
+	t.settle()
 	return a, h, g
 }
 
@@ -97,7 +97,7 @@ func findsEnded(l *lab) {
 	h.next(t).release()
 	t.succeed()
 	failure := l.attempt(l.config.Jobs.Exit(3))
-	l.launch(l.executor, failure, nil).wait()
+	l.launch(l.executor, failure, nil).settle()
 	l.restart()
 
 	again := l.resume(a, nil)
@@ -128,7 +128,7 @@ func detachedGoesOn(l *lab) {
 
 func detachedBefore(l *lab) {
 	a, h := l.waiting()
-	l.launch(l.executor, a, executor.ErrDetach).wait()
+	l.launch(l.executor, a, executor.ErrDetach).settle()
 	if !h.none() {
 		l.Fatal("the job was started")
 	}
@@ -176,7 +176,7 @@ func closingStops(l *lab) {
 func closingReports(l *lab) {
 	for _, code := range []int{0, 3} {
 		a := l.attempt(l.config.Jobs.Exit(code))
-		l.launch(l.executor, a, nil).wait()
+		l.launch(l.executor, a, nil).settle()
 		res, err := l.resume(a, context.Canceled).wait()
 		if err != nil || res.ExitCode != code || res.OK() != (code == 0) {
 			l.Errorf("closing a key that has ended with exit %d says (%v, %v)", code, res, err)
@@ -202,5 +202,5 @@ func forgottenDoesNotStart(l *lab) {
 		l.Error("the forgotten key was started again")
 		return
 	}
-	again.wait()
+	again.settle()
 }

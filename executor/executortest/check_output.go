@@ -92,7 +92,8 @@ func flood(l *lab) {
 	l.launch(l.executor, a, nil).succeed()
 	g.sample()
 	if g.bad != 0 || g.n != floodSize {
-		l.Errorf("%d bytes arrived, the first wrong one as number %d; want %d", g.n, g.bad, floodSize)
+		l.Errorf("%d bytes arrived, want %d; what begins with number %d is wrong (0: nothing)",
+			g.n, floodSize, g.bad)
 	}
 	if g.most > g.before+floodRoom {
 		l.Errorf("the heap has grown by %d MiB for %d MiB of output",
@@ -104,7 +105,7 @@ func flood(l *lab) {
 type gauge struct {
 	want   []byte // repeated
 	n      int64
-	bad    int64 // position of the first wrong byte plus one
+	bad    int64 // what begins with this byte, counted from 1, is wrong; 0: nothing is
 	next   int64 // when to look at the heap again
 	before uint64
 	most   uint64

@@ -34,6 +34,11 @@ type Config struct {
 	// Patience is the longest that a check waits for anything. It only has an
 	// effect if the executor is broken. 0: 30 seconds.
 	Patience time.Duration
+
+	// quiet is how long a check looks whether something happens that must not.
+	// Too short a time only lets a broken executor pass now and then; a good one
+	// never fails for it.
+	quiet time.Duration
 }
 
 // A Fault is something that goes wrong on purpose.
@@ -129,6 +134,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Patience == 0 {
 		c.Patience = 30 * time.Second
+	}
+	if c.quiet == 0 {
+		c.quiet = 20 * time.Millisecond
 	}
 	return c
 }

@@ -78,7 +78,7 @@ func (h *hold) next(t *trial) *grip {
 
 // none reports whether no further job dials within a moment.
 func (h *hold) none() bool {
-	timer := time.NewTimer(quiet)
+	timer := time.NewTimer(h.lab.config.quiet)
 	defer timer.Stop()
 	select {
 	case <-h.arrived:
@@ -112,4 +112,4 @@ func (g *grip) release() {
 func (g *grip) ended() bool { return g.lab.within(g.gone) }
 
 // alive reports whether the job is still there after a moment.
-func (g *grip) alive() bool { return !wait(g.gone, quiet) }
+func (g *grip) alive() bool { return !wait(g.gone, g.lab.config.quiet) }

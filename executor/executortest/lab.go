@@ -15,11 +15,6 @@ import (
 	"github.com/daggy-go/daggy/executor"
 )
 
-// quiet is how long a check looks whether something happens that must not. Too
-// short a time only lets a broken executor pass now and then; a good one never
-// fails for it.
-const quiet = 20 * time.Millisecond
-
 // A lab is what one check works in: a fresh executor and everything that is
 // started with it.
 type lab struct {
@@ -65,22 +60,6 @@ func wait(done <-chan struct{}, most time.Duration) bool {
 	case <-timer.C:
 		return false
 	}
-}
-
-// eventually polls for what nothing signals.
-func (l *lab) eventually(condition func() bool) bool {
-	deadline := time.NewTimer(l.config.Patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return condition()
-		}
-	}
-	return true
 }
 
 // weaker logs that something is not checked, if a reason is declared. A job that
@@ -185,17 +164,23 @@ func (t *trial) report(s executor.Status) {
 	}
 }
 
-// wait waits until Run has returned.
+// wait waits until Run has returned, and returns the same.
 func (t *trial) wait() (executor.Result, error) {
 	t.lab.Helper()
-	if !t.lab.within(t.done) {
-		t.lab.Fatalf("Run has not returned after %v", t.lab.config.Patience)
-	}
+	t.settle()
 	return t.result, t.err
 }
 
 // returned reports whether Run returns within a moment.
-func (t *trial) returned() bool { return wait(t.done, quiet) }
+func (t *trial) returned() bool { return wait(t.done, t.lab.config.quiet) }
+
+// settle waits until Run has returned, whatever it returned.
+func (t *trial) settle() {
+	t.lab.Helper()
+	if !t.lab.within(t.done) {
+		t.lab.Fatalf("Run has not returned after %v", t.lab.config.Patience)
+	}
+}
 
 // failed waits and reports whether the attempt did not succeed.
 func (t *trial) failed() bool {

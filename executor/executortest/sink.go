@@ -50,13 +50,6 @@ func (s *sink) bytes() []byte {
 	return bytes.Clone(s.data.Bytes())
 }
 
-// writing reports whether a write is going on now.
-func (s *sink) writing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.busy > 0
-}
-
 // shared reports whether two writes ever overlapped.
 func (s *sink) shared() bool {
 	s.mu.Lock()

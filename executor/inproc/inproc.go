@@ -80,7 +80,8 @@ func (e *Executor) Run(ctx context.Context, a *executor.Attempt) (executor.Resul
 		return executor.Result{}, executor.Permanent(e.unknown(words[0]))
 	}
 	c := e.calls.Get().(*Call)
-	c.Args, c.Env, c.Stdout, c.Stderr, c.Attempt = words[1:], a.Job.Environment, a.Stdout, a.Stderr, a
+	c.Args, c.Env, c.Attempt = words[1:], a.Job.Environment, a
+	c.Stdout, c.Stderr = a.Stdout, a.Stderr
 	a.Report(executor.Status{Running: true})
 	err := call(ctx, f, c)
 	*c = Call{}

@@ -82,12 +82,12 @@ func (e *Executor) unknown(name string) error {
 	}
 	switch {
 	case len(names) == 0:
-		text.WriteString(" (there are none)")
+		text.WriteString(" (none is known)")
 	case len(names) > maxListed:
-		fmt.Fprintf(&text, " (there are %s and %d more)",
+		fmt.Fprintf(&text, " (known: %s and %d more)",
 			strings.Join(names[:maxListed], ", "), len(names)-maxListed)
 	default:
-		fmt.Fprintf(&text, " (there are %s)", strings.Join(names, ", "))
+		fmt.Fprintf(&text, " (known: %s)", strings.Join(names, ", "))
 	}
 	return errors.New(text.String())
 }

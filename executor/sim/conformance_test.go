@@ -45,9 +45,11 @@ func conformance(durable bool) executortest.Config {
 		New: func(tb testing.TB) executor.Executor {
 			tb.Helper()
 			return sim.New(sim.Config{
-				Behave:    acting(tb),
-				Durable:   durable,
-				Allocator: capacity.New(capacity.Node{Name: "n", Total: dag.Resources{dag.Cores: 2}}),
+				Behave:  acting(tb),
+				Durable: durable,
+				Allocator: capacity.New(
+					capacity.Node{Name: "n", Total: dag.Resources{dag.Cores: 2}},
+				),
 			})
 		},
 		Jobs:       jobs,
