@@ -198,7 +198,14 @@ func BenchmarkMarshal(b *testing.B) {
 // algorithm over a graph that is there already.
 func BenchmarkValidate(b *testing.B) {
 	const n = 1_000_000
-	d := definition(n)
+	data, err := definition(n).MarshalJSON()
+	if err != nil {
+		b.Fatal(err)
+	}
+	d, err := dag.Parse(data)
+	if err != nil {
+		b.Fatal(err)
+	}
 	g, err := d.Graph()
 	if err != nil {
 		b.Fatal(err)

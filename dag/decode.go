@@ -26,9 +26,9 @@ var (
 	}
 )
 
-// known finds a member among those there are, and reports whether it should be
-// read: it is one, and for the first time.
-func (d *decoder) known(m *member, members []string) bool {
+// known finds a member among those there are; the name is "" if it is none. It
+// is to be read if it is there for the first time, else it is skipped.
+func (d *decoder) known(m *member, members []string) (name string, first bool) {
 	for i, name := range members {
 		if string(m.key) != name {
 			continue
@@ -36,12 +36,12 @@ func (d *decoder) known(m *member, members []string) bool {
 		d.in(name)
 		if m.seen&(1<<i) != 0 {
 			d.twice(m)
-			return false
+			return name, false
 		}
 		m.seen |= 1 << i
-		return true
+		return name, true
 	}
-	return false
+	return "", false
 }
 
 // unknown reports a member that there is not, and skips it.
@@ -83,28 +83,32 @@ func (d *decoder) readDAG(v *DAG) {
 	d.enter()
 	m := member{}
 	for d.next(&m) {
-		if !d.known(&m, dagMembers) {
-			if !slices.Contains(dagMembers, string(m.key)) {
-				d.unknown(&m, dagMembers, dagHint(string(m.key)))
-			}
-			continue
-		}
-		switch string(m.key) {
-		case "tags":
-			v.Tags = d.readTexts()
-		case "parameters":
-			v.Parameters = d.readParameters()
-		case "jobDefaults":
-			d.readJob(&v.JobDefaults, "jobDefaults.", new(uint32))
-		case "executionParameters":
-			d.readPool(v)
-		case "tasks":
-			v.Tasks = d.readTasks()
+		switch name, first := d.known(&m, dagMembers); {
+		case name == "":
+			d.unknown(&m, dagMembers, dagHint(string(m.key)))
+		case first:
+			d.readDAGMember(v, name)
 		}
 	}
 	if d.in(""); m.seen&(1<<slices.Index(dagMembers, "tasks")) == 0 && !d.broken {
 		d.report(d.start, `the member "tasks" is missing`,
 			`it holds the tasks by name: {"tasks": {…}}`)
+	}
+}
+
+func (d *decoder) readDAGMember(v *DAG, name string) {
+	switch name {
+	case "tags":
+		v.Tags = d.readTexts()
+	case "parameters":
+		v.Parameters = d.readParameters()
+	case "jobDefaults":
+		d.jobSeen = 0
+		d.readJob(&v.JobDefaults, "jobDefaults.")
+	case "executionParameters":
+		d.readPool(v)
+	case "tasks":
+		v.Tasks = d.readTasks()
 	}
 }
 
@@ -130,16 +134,12 @@ func (d *decoder) readPool(v *DAG) {
 	defer func(prefix string) { d.prefix = prefix }(d.prefix)
 	d.prefix += "executionParameters."
 	for m := (member{}); d.next(&m); {
-		if !d.known(&m, poolMembers) {
-			if !slices.Contains(poolMembers, string(m.key)) {
-				d.unknown(&m, poolMembers, "")
-			}
-			continue
-		}
-		switch string(m.key) {
-		case "pool":
+		switch name, first := d.known(&m, poolMembers); {
+		case name == "":
+			d.unknown(&m, poolMembers, "")
+		case first && name == "pool":
 			v.Pool = d.readName()
-		case "poolParameters":
+		case first:
 			v.PoolOptions = d.readOptions()
 		}
 	}

@@ -66,7 +66,7 @@ func duplicates(tasks []Task, f func(first, second int)) {
 
 // readTask reads a task. If it stands alone, it says its name itself.
 func (d *decoder) readTask(t *Task, alone bool) {
-	d.task, d.prefix = t.Name, ""
+	d.task, d.prefix, d.jobSeen = t.Name, "", 0
 	d.in("")
 	if k := d.kind(); k == null {
 		d.report(d.start, "this must be an object, not null", "a task that only groups is {}")
@@ -75,26 +75,22 @@ func (d *decoder) readTask(t *Task, alone bool) {
 		return
 	}
 	d.enter()
-	job := uint32(0) // members of the job that there were
 	for m := (member{}); d.next(&m); {
-		if !d.known(&m, taskMembers) {
-			if !slices.Contains(taskMembers, string(m.key)) {
-				d.unknown(&m, taskMembers, d.taskHint(t.Name, string(m.key)))
-			}
-			continue
-		}
-		if string(m.key) == "name" {
+		switch name, first := d.known(&m, taskMembers); {
+		case name == "":
+			d.unknown(&m, taskMembers, d.taskHint(t.Name, string(m.key)))
+		case first && name == "name":
 			d.readTaskName(t, alone)
-			continue
+		case first:
+			d.readTaskMember(t, &m, name)
 		}
-		d.readTaskMember(t, &m, &job)
 	}
 }
 
-func (d *decoder) readTaskMember(t *Task, m *member, job *uint32) {
-	switch string(m.key) {
+func (d *decoder) readTaskMember(t *Task, m *member, name string) {
+	switch name {
 	case "job":
-		d.readJob(&t.Job, "job.", job)
+		d.readJob(&t.Job, "job.")
 	case "parents":
 		t.Parents = d.readNames()
 	case "children":
@@ -120,7 +116,7 @@ func (d *decoder) readTaskMember(t *Task, m *member, job *uint32) {
 	case "priority":
 		t.Priority = int(d.readInt())
 	case "command", "commandString":
-		d.readAlias(&t.Job, m, job)
+		d.readAlias(&t.Job, m, name)
 	}
 }
 
@@ -152,42 +148,37 @@ func (d *decoder) taskHint(task, key string) string {
 }
 
 // readAlias reads a member of the job that stands beside it.
-func (d *decoder) readAlias(j *Job, m *member, seen *uint32) {
-	bit := uint32(1) << slices.Index(jobMembers, string(m.key))
-	if *seen&bit != 0 {
-		d.report(m.at, fmt.Sprintf(`it is the same as "job": {%q: …}, which is there too`, m.key),
+func (d *decoder) readAlias(j *Job, m *member, name string) {
+	bit := uint32(1) << slices.Index(jobMembers, name)
+	if d.jobSeen&bit != 0 {
+		d.report(m.at, fmt.Sprintf(`it is the same as "job": {%q: …}, which is there too`, name),
 			"remove one of them")
 		d.skip()
 		return
 	}
-	*seen |= bit
-	d.readJobMember(j, string(m.key))
+	d.jobSeen |= bit
+	d.readJobMember(j, name)
 }
 
-// readJob reads a job. seen are the members that it has already.
-func (d *decoder) readJob(j *Job, prefix string, seen *uint32) {
+// readJob reads a job, which may have jobSeen already.
+func (d *decoder) readJob(j *Job, prefix string) {
 	if !d.want(object, "an object") {
 		return
 	}
 	d.enter()
 	outer := d.prefix
 	d.prefix = prefix
-	for m := (member{seen: *seen}); d.next(&m); *seen = m.seen {
-		if d.known(&m, jobMembers) {
-			d.readJobMember(j, string(m.key))
-			continue
-		}
-		if slices.Contains(jobMembers, string(m.key)) {
-			continue
-		}
-		// All else is for the executor, but what it would refuse anyway gets
-		// a better answer here.
-		if name := caseTwin(string(m.key), jobMembers); name != "" {
+	for m := (member{seen: d.jobSeen}); d.next(&m); d.jobSeen = m.seen {
+		switch name, first := d.known(&m, jobMembers); {
+		case first:
+			d.readJobMember(j, name)
+		case name == "" && caseTwin(string(m.key), jobMembers) != "":
 			d.unknown(&m, jobMembers, "")
-			continue
+		case name == "":
+			// All else is for the executor.
+			d.in(string(m.key))
+			d.readOption(&j.Options, &m)
 		}
-		d.in(string(m.key))
-		d.readOption(&j.Options, &m)
 	}
 	d.prefix = outer
 }

@@ -26,7 +26,9 @@ func (d *DAG) Splice(generator string, tasks []Task) error {
 		})
 		return found.err()
 	}
-	validateTasks(tasks, &found)
+	for i := range tasks {
+		validateTask(&tasks[i], &found)
+	}
 	g.splice(at, tasks, &found)
 	if err := found.err(); err != nil {
 		return err

@@ -108,6 +108,17 @@ func (p *problems) add(err error) {
 	p.errs = multierror.Append(p.errs, err)
 }
 
+// merge adds all that o has found.
+func (p *problems) merge(o *problems) {
+	if o.errs == nil {
+		return
+	}
+	for _, err := range o.errs.Errors {
+		p.add(err)
+	}
+	p.more += o.more
+}
+
 // full reports whether what is added from now on is only counted.
 func (p *problems) full() bool { return p.errs != nil && len(p.errs.Errors) >= maxProblems }
 

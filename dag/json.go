@@ -105,7 +105,7 @@ func (j Job) MarshalJSON() ([]byte, error) {
 // error.
 func (j *Job) UnmarshalJSON(data []byte) error {
 	var v Job
-	err := unmarshal(data, "the job", func(d *decoder) { d.readJob(&v, "", new(uint32)) })
+	err := unmarshal(data, "the job", func(d *decoder) { d.readJob(&v, "") })
 	if err == nil {
 		*j = v
 	}

@@ -37,11 +37,12 @@ func (g *Graph) splice(generator int, tasks []Task, found *problems) {
 	}
 	s := newSplicer(g, generator)
 	s.addNames(tasks, found)
-	r := references{tasks: tasks, graph: g, from: s.old}
-	r.resolve(found)
-	if g.edges >= math.MaxInt32-len(r.flat)-len(tasks) {
-		found.add(&Problem{Text: fmt.Sprintf("%d more dependencies are too many", len(r.flat))})
-		r.tasks, r.flat = nil, nil
+	r := references{tasks: tasks, from: s.old, starts: make([]int32, len(tasks)+1)}
+	for i := range tasks {
+		r.starts[i+1] = int32(len(tasks[i].Parents) + len(tasks[i].Children))
+	}
+	if !r.resolve(g, found) {
+		r.tasks = nil
 	}
 	s.connect(&r, len(tasks))
 	if !s.forward {

@@ -18,35 +18,33 @@ import (
 // The error is as [Problem] says; [errors.Is] finds [ErrInvalid] in it. Time is
 // linear in the size of d.
 func (d *DAG) Validate() error {
-	v := validator{}
+	v := validator{found: new(problems)}
 	v.texts("tags", d.Tags)
 	v.parameters(d.Parameters)
 	v.unknownParameters(d)
-	v.job("jobDefaults", &d.JobDefaults)
+	v.job("jobDefaults.", &d.JobDefaults)
 	v.pool(d)
-	for i := range d.Tasks {
-		v.task(&d.Tasks[i])
-	}
-	newGraph(d.Tasks, &v.found)
+	newGraph(d.Tasks, v.found, validateTask)
 	return v.found.err()
 }
 
-// validateTasks is the part of Validate that concerns tasks alone.
-func validateTasks(tasks []Task, found *problems) {
-	v := validator{found: *found}
-	for i := range tasks {
-		v.task(&tasks[i])
-	}
-	*found = v.found
+// validateTask is the part of Validate that concerns a task alone.
+func validateTask(t *Task, found *problems) {
+	v := validator{found: found}
+	v.task(t)
 }
 
 // A validator collects the problems of a definition.
 type validator struct {
-	found problems
+	found *problems
 	name  string // of the task that it looks at
+	// prefix of the fields of what it looks at: "job.". Put together only when
+	// there is a problem.
+	prefix string
 }
 
 func (v *validator) problem(field, text, hint string) {
+	field = strings.TrimSuffix(v.prefix+field, ".")
 	v.found.add(&Problem{Task: v.name, Field: field, Text: text, Hint: hint})
 }
 
@@ -88,7 +86,7 @@ func (v *validator) pool(d *DAG) {
 
 func (v *validator) task(t *Task) {
 	v.name = t.Name
-	v.job("job", &t.Job)
+	v.job("job.", &t.Job)
 	v.parameters(t.Parameters)
 	if t.MaxRetries < 0 {
 		v.problem("maxRetries", fmt.Sprintf("%d retries cannot be", t.MaxRetries), "0 is none")
@@ -156,28 +154,30 @@ func notInParameterName(r rune) bool {
 	return true
 }
 
-func (v *validator) job(field string, j *Job) {
+func (v *validator) job(prefix string, j *Job) {
+	v.prefix = prefix
 	if len(j.Command) > 0 && j.CommandString != "" {
-		v.problem(field, "it has both command and commandString",
+		v.problem("", "it has both command and commandString",
 			"they are two forms of the same: remove one")
 	}
 	for i, word := range j.Command {
 		if !plainText(word) {
-			v.argument(fmt.Sprintf("%s.command[%d]", field, i), word)
+			v.argument(fmt.Sprintf("command[%d]", i), word)
 		}
 	}
-	v.commandString(field+".commandString", j.CommandString)
+	v.commandString(j.CommandString)
 	for i, entry := range j.Environment {
-		if key, _, ok := strings.Cut(entry, "="); !ok || key == "" || !plainText(entry) {
-			v.entry(fmt.Sprintf("%s.environment[%d]", field, i), key, entry)
+		if strings.IndexByte(entry, '=') < 1 || !plainText(entry) {
+			v.entry(fmt.Sprintf("environment[%d]", i), entry)
 		}
 	}
 	if !plainText(j.WorkDir) {
-		v.argument(field+".workDir", j.WorkDir)
+		v.argument("workDir", j.WorkDir)
 	}
-	v.duration(field+".timeLimitSeconds", j.TimeLimit)
-	v.resources(field, j.Resources)
-	v.jobOptions(field, j.Options)
+	v.duration("timeLimitSeconds", j.TimeLimit)
+	v.resources(j.Resources)
+	v.jobOptions(j.Options)
+	v.prefix = ""
 }
 
 // plainText reports whether s is printable ASCII, as nearly all texts are.
@@ -191,42 +191,42 @@ func plainText(s string) bool {
 }
 
 // entry checks an environment entry that is not plainly right.
-func (v *validator) entry(field, key, entry string) {
+func (v *validator) entry(field, entry string) {
 	v.argument(field, entry)
-	switch {
-	case !strings.Contains(entry, "="):
+	switch strings.IndexByte(entry, '=') {
+	case -1:
 		v.problem(field, quote(entry)+" has no =", `write it as "KEY=value"`)
-	case key == "":
+	case 0:
 		v.problem(field, quote(entry)+" has no name", `write it as "KEY=value"`)
 	}
 }
 
-func (v *validator) resources(field string, r Resources) {
+func (v *validator) resources(r Resources) {
 	if len(r) == 0 {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(r)) {
-		v.text(field+".resources", name)
+		v.text("resources", name)
 		switch {
 		case name == "":
-			v.problem(field+".resources", "a resource needs a name", "")
+			v.problem("resources", "a resource needs a name", "")
 		case r[name] < 0:
-			v.problem(field+"."+name, fmt.Sprintf("%d is less than nothing", r[name]), "")
+			v.problem(name, fmt.Sprintf("%d is less than nothing", r[name]), "")
 		}
 	}
 }
 
-func (v *validator) jobOptions(field string, o map[string]any) {
+func (v *validator) jobOptions(o map[string]any) {
 	if len(o) == 0 {
 		return
 	}
 	for _, name := range jobMembers {
 		if _, there := o[name]; there {
-			v.problem(field+"."+name, "an option cannot have the name of a member of the job",
+			v.problem(name, "an option cannot have the name of a member of the job",
 				"set the field of the job instead")
 		}
 	}
-	v.options(field, o)
+	v.options(strings.TrimSuffix(v.prefix, "."), o)
 }
 
 // options checks that they can be written as JSON.
@@ -236,10 +236,5 @@ func (v *validator) options(field string, o map[string]any) {
 	}
 	e := encoder{b: []byte("{"), name: v.name}
 	e.options(o, field)
-	if e.found.errs != nil {
-		for _, err := range e.found.errs.Errors {
-			v.found.add(err)
-		}
-		v.found.more += e.found.more
-	}
+	v.found.merge(&e.found)
 }

@@ -17,6 +17,9 @@ type decoder struct {
 	// generator: the text is the output of one.
 	generator bool
 	maxTasks  int
+	// jobSeen are the members of a task's job that there were. Two of them may
+	// stand beside the job.
+	jobSeen uint32
 }
 
 func newDecoder(data []byte, l Limits) *decoder {

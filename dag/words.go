@@ -10,10 +10,11 @@ import (
 //
 // There is no shell, so that # starts no comment and is like any other
 // character: words that vanish in silence are nobody's wish.
-func (v *validator) commandString(field, s string) {
+func (v *validator) commandString(s string) {
 	if s == "" {
 		return
 	}
+	const field = "commandString"
 	v.argument(field, s)
 	quote, opened := byte(0), 0
 	for i := 0; i < len(s); i++ {
