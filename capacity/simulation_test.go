@@ -1,0 +1,340 @@
+package capacity_test
+
+import (
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/capacity"
+)
+
+// TestModel draws operations from a seed and compares every answer with a
+// model that is as plain as C1 and C2 are written.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(100) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			m := &model{
+				Allocator: capacity.New(),
+				rng:       rand.New(rand.NewPCG(seed, 1)),
+				leases:    map[*capacity.Lease]string{},
+			}
+			for range 200 {
+				m.step(t)
+				m.check(t)
+			}
+			for l := range m.leases {
+				l.Release()
+				delete(m.leases, l)
+			}
+			m.check(t)
+		})
+	}
+}
+
+type model struct {
+	*capacity.Allocator
+	rng    *rand.Rand
+	leases map[*capacity.Lease]string // and their nodes
+	line   []*capacity.Request
+}
+
+func (m *model) resources(largest int64) capacity.Resources {
+	r := capacity.Resources{}
+	for _, name := range []string{"cores", "memoryMB", "gpus"} {
+		if m.rng.IntN(3) > 0 {
+			r[name] = m.rng.Int64N(largest + 1)
+		}
+	}
+	return r
+}
+
+func (m *model) step(t *testing.T) {
+	name := string(rune('a' + m.rng.IntN(5)))
+	switch m.rng.IntN(20) {
+	case 0, 1:
+		m.SetNode(capacity.Node{Name: name, Total: m.resources(30)})
+	case 2:
+		m.Drain(name)
+	case 3:
+		m.Undrain(name)
+	case 4:
+		m.Remove(name)
+	case 5:
+		m.leases[m.Restore(name, m.resources(10))] = name
+	case 6:
+		r := prepare(t, m.Allocator, m.resources(20))
+		if l, err := r.TryAllocate(); err == nil {
+			m.leases[l] = l.Node()
+		} else {
+			m.line = append(m.line, r)
+		}
+	case 7:
+		if len(m.line) > 0 {
+			m.line[0].Leave()
+			m.line = m.line[1:]
+		}
+	case 8, 9, 10:
+		for l := range m.leases {
+			l.Release()
+			delete(m.leases, l)
+			break
+		}
+	default:
+		m.try(t, m.resources(8))
+	}
+}
+
+// try asks the Allocator and the model.
+func (m *model) try(t *testing.T, req capacity.Resources) {
+	demand, err := capacity.Demand(req)
+	require.NoError(t, err)
+	var want string
+	least := new(big.Rat)
+	found, possible := false, false
+	for _, n := range m.Nodes() {
+		if n.Draining {
+			continue
+		}
+		possible = possible || within(demand, n.Total, nil)
+		if !within(demand, n.Free, n.Reserved) {
+			continue
+		}
+		impact := new(big.Rat)
+		for name, amount := range demand {
+			share := big.NewRat(amount, n.Free[name]-n.Reserved[name])
+			if share.Cmp(impact) > 0 {
+				impact = share
+			}
+		}
+		if !found || impact.Cmp(least) < 0 {
+			found, want, least = true, n.Name, impact
+		}
+	}
+	l, err := m.TryAllocate(req)
+	if found {
+		require.NoError(t, err)
+		require.Equal(t, want, l.Node(), "%v", demand)
+		m.leases[l] = want
+		return
+	}
+	var refusal *capacity.RefusedError
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, !possible, refusal.Never, "%v", err)
+	if refusal.Held {
+		require.NotEmpty(t, refusal.Node)
+	}
+}
+
+func within(demand, room, reserved capacity.Resources) bool {
+	for name, amount := range demand {
+		if amount > room[name]-reserved[name] {
+			return false
+		}
+	}
+	return true
+}
+
+// check compares the books: what is leased, and that no more is reserved than
+// there is.
+func (m *model) check(t *testing.T) {
+	used := map[string]capacity.Resources{}
+	leases := map[string]int{}
+	for l, node := range m.leases {
+		require.Equal(t, node, l.Node())
+		leases[node]++
+		if used[node] == nil {
+			used[node] = capacity.Resources{}
+		}
+		for name, amount := range l.Resources() {
+			used[node][name] += amount
+		}
+	}
+	for _, n := range m.Nodes() {
+		require.Equal(t, leases[n.Name], n.Leases)
+		for name := range n.Total {
+			require.Equal(t, n.Total[name]-used[n.Name][name], n.Free[name], "%s %s", n.Name, name)
+		}
+		for name, amount := range n.Reserved {
+			require.LessOrEqual(t, amount, n.Total[name])
+		}
+		require.False(t, n.Draining && n.Reserved != nil, "reserved on a draining node")
+	}
+}
+
+// TestC3Simulation keeps a fleet full of small jobs and drops big ones in. No
+// big one may be starved: once it has been overtaken MaxOvertaken times, it is
+// served after the longest job there is, times those in line before it.
+func TestC3Simulation(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			s := newSimulation(seed)
+			for range 1000 {
+				s.step(t)
+			}
+			s.finish(t)
+		})
+	}
+}
+
+const longestJob = 50
+
+type simulation struct {
+	*capacity.Allocator
+	rng     *rand.Rand
+	nodes   int
+	size    int64 // of the largest node
+	now     int
+	running map[int][]*capacity.Lease // by the time they end
+	line    []*bigJob                 // that have been refused, in order
+	served  int
+}
+
+type bigJob struct {
+	*capacity.Request
+	overtaken int
+	deadline  int // 0: not overtaken too often yet
+}
+
+func newSimulation(seed uint64) *simulation {
+	s := &simulation{
+		Allocator: capacity.New(),
+		rng:       rand.New(rand.NewPCG(seed, 2)),
+		running:   map[int][]*capacity.Lease{},
+	}
+	s.nodes = 1 + s.rng.IntN(4)
+	for i := range s.nodes {
+		size := 4 + s.rng.Int64N(13)
+		s.size = max(s.size, size)
+		s.SetNode(node(string(rune('a'+i)), size, size*10))
+	}
+	return s
+}
+
+func (s *simulation) step(t *testing.T) {
+	s.now++
+	for _, l := range s.running[s.now] {
+		l.Release()
+	}
+	delete(s.running, s.now)
+	// Those in line learn of the release in any order, and are not the only
+	// ones: sometimes the small ones are faster.
+	if s.rng.IntN(2) == 0 {
+		s.small(t)
+	}
+	for _, i := range s.rng.Perm(len(s.line)) {
+		s.ask(s.line[i])
+	}
+	s.line = remaining(s.line)
+	if s.rng.IntN(20) == 0 {
+		s.arrive(t)
+	}
+	s.small(t)
+	for i, b := range s.line {
+		if b.overtaken >= capacity.MaxOvertaken && b.deadline == 0 {
+			b.deadline = s.now + (i+1)*longestJob + 1
+		}
+		require.True(t, b.deadline == 0 || s.now <= b.deadline,
+			"place %d in line, overtaken %d times", i, b.overtaken)
+	}
+	s.check(t)
+}
+
+// small places small jobs until they are refused.
+func (s *simulation) small(t *testing.T) {
+	for {
+		l, err := s.TryAllocate(ask(1+s.rng.Int64N(2), s.rng.Int64N(10)))
+		if err != nil {
+			return
+		}
+		s.run(l)
+		for _, b := range s.line {
+			b.overtaken++
+		}
+		if s.nodes > 1 || len(s.line) == 0 || s.line[0].overtaken <= capacity.MaxOvertaken {
+			continue
+		}
+		// The only node is reserved for the first in line, so that only what
+		// leaves it room enough can have been placed.
+		require.True(t, s.ask(s.line[0]), "overtaken %d times", s.line[0].overtaken)
+		s.line = s.line[1:]
+	}
+}
+
+func (s *simulation) arrive(t *testing.T) {
+	b := &bigJob{Request: prepare(t, s.Allocator, cores(1+s.size/2+s.rng.Int64N(s.size/2)))}
+	if s.ask(b) {
+		for _, other := range s.line {
+			other.overtaken++
+		}
+		return
+	}
+	s.line = append(s.line, b)
+}
+
+func (s *simulation) ask(b *bigJob) bool {
+	l, err := b.TryAllocate()
+	if err != nil {
+		return false
+	}
+	for _, other := range s.line {
+		if other == b {
+			break
+		}
+		other.overtaken++
+	}
+	s.run(l)
+	b.Request = nil
+	s.served++
+	return true
+}
+
+func (s *simulation) run(l *capacity.Lease) {
+	end := s.now + 1 + s.rng.IntN(longestJob)
+	s.running[end] = append(s.running[end], l)
+}
+
+func (s *simulation) check(t *testing.T) {
+	for _, n := range s.Nodes() {
+		for name, amount := range n.Free {
+			require.GreaterOrEqual(t, amount, int64(0), "C2: %s of %s", name, n.Name)
+		}
+	}
+}
+
+// finish lets everything end and wants everything back.
+func (s *simulation) finish(t *testing.T) {
+	for len(s.line) > 0 || len(s.running) > 0 {
+		s.now++
+		for _, l := range s.running[s.now] {
+			l.Release()
+		}
+		delete(s.running, s.now)
+		for _, b := range s.line {
+			s.ask(b)
+		}
+		s.line = remaining(s.line)
+	}
+	require.Greater(t, s.served, 10)
+	for _, n := range s.Nodes() {
+		require.Equal(t, n.Total, n.Free)
+		require.Nil(t, n.Reserved)
+		require.Zero(t, n.Leases)
+	}
+}
+
+func remaining(line []*bigJob) []*bigJob {
+	var left []*bigJob
+	for _, b := range line {
+		if b.Request != nil {
+			left = append(left, b)
+		}
+	}
+	return left
+}
