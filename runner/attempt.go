@@ -1,0 +1,175 @@
+package runner
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/runner/internal/plan"
+	"github.com/daggy-go/daggy/statelog"
+)
+
+// attempt is an open attempt as the engine sees it. Attempts are used again
+// when they are over, which their executors must reckon with, but their
+// contexts are not.
+type attempt struct {
+	executor.Attempt
+	engine *engine
+	id     plan.ID
+	task   int
+	def    taskDef
+	pool   *poolDef
+	ctx    *attemptContext
+	lease  *capacity.Lease
+	start  time.Time
+	limit  timeLimit
+	stdout stream
+	stderr stream
+
+	generator bool
+	queued    bool // in the ring of its pool, and wanted
+	taken     bool // a worker has it
+	abandoned bool // the run ended without it
+}
+
+// attempt returns the engine's side of an attempt that the plan has opened.
+func (e *engine) attempt(id plan.ID) *attempt {
+	for len(e.attempts) <= int(id) {
+		e.attempts = append(e.attempts, nil)
+	}
+	a := e.attempts[id]
+	if a == nil {
+		if n := len(e.spare); n > 0 {
+			a = e.spare[n-1]
+			e.spare = e.spare[:n-1]
+		} else {
+			a = &attempt{engine: e}
+			a.Run = e.run
+			a.OnReport = a.report
+			a.stdout.attempt, a.stderr.attempt = a, a
+			a.stderr.kind = Stderr
+		}
+		a.id = id
+		a.abandoned = false
+		e.attempts[id] = a
+	}
+	return a
+}
+
+// forget lets go of an attempt that the plan has closed.
+func (e *engine) forget(a *attempt) {
+	e.attempts[a.id] = nil
+	if !a.queued {
+		e.recycle(a)
+	}
+}
+
+func (e *engine) recycle(a *attempt) {
+	a.ctx, a.def, a.Job = nil, taskDef{}, dag.Job{}
+	e.spare = append(e.spare, a)
+}
+
+// describe copies what a worker needs to know of the attempt, with mu held.
+func (a *attempt) describe() {
+	e := a.engine
+	p := e.plan.Open(a.id)
+	a.task, a.Index, a.Number = p.Task, p.Instance, p.Number
+	a.Node, a.Ref = p.Node, p.Ref
+	a.Task = e.def.graph.Name(p.Task)
+	a.def = e.def.tasks[p.Task]
+	a.generator = a.def.more != nil && a.def.more.task.Generator
+}
+
+// prepare makes the attempt ready for its executor, without mu.
+func (e *engine) prepare(w *workers, a *attempt) {
+	a.Key = e.attemptKey(a.task, a.Index, a.Number)
+	a.pool, a.PoolOptions = w.poolDef, w.options
+	a.ctx = newAttemptContext(e.ctx)
+	a.Instance = a.Task
+	if a.def.more == nil {
+		a.Job.Command = a.def.command
+	} else {
+		in := a.def.more.template.At(a.Index)
+		a.Instance, a.Job = in.Name, in.Job
+	}
+	e.outputs.open(a)
+	if a.Job.TimeLimit > 0 {
+		a.limit.start(a)
+	}
+}
+
+// attemptKey is unique for ever: the prefix is random for each run.
+func (e *engine) attemptKey(task, instance, number int) string {
+	var buf [64]byte
+	b := append(buf[:0], e.key...)
+	b = append(b, '-')
+	b = strconv.AppendInt(b, int64(task), 36)
+	b = append(b, '-')
+	b = strconv.AppendInt(b, int64(instance), 36)
+	b = append(b, '-')
+	b = strconv.AppendInt(b, int64(number), 36)
+	return string(b)
+}
+
+// end is called when the executor has returned.
+func (a *attempt) end() {
+	if a.Job.TimeLimit > 0 {
+		a.limit.stop()
+	}
+	a.ctx.end(context.Canceled)
+}
+
+func (a *attempt) releaseLease() {
+	if a.lease != nil {
+		a.lease.Release()
+		a.lease = nil
+	}
+}
+
+// report takes what the executor says while the attempt runs.
+func (a *attempt) report(s executor.Status) {
+	if a.Job.TimeLimit > 0 {
+		a.limit.report(a, s.Running)
+	}
+	e := a.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !a.taken || a.abandoned {
+		return
+	}
+	e.plan.Report(time.Now(), a.id, s)
+	e.pump()
+}
+
+// stopAttempt ends an attempt for the reason given, or keeps it from starting.
+func (e *engine) stopAttempt(id plan.ID, why statelog.Class) {
+	a := e.attempt(id)
+	if a.taken {
+		cause := errKilled
+		if why == statelog.Interrupted {
+			cause = e.stopCause(a)
+		}
+		a.ctx.end(cause)
+		return
+	}
+	e.withdraw(a)
+	e.plan.Withdraw(time.Now(), id)
+}
+
+// withdraw takes back an attempt that no worker has.
+func (e *engine) withdraw(a *attempt) {
+	e.attempts[a.id] = nil
+	if !a.queued {
+		defer e.recycle(a)
+	}
+	a.queued = false
+	if lease := a.lease; lease != nil {
+		a.lease = nil
+		// Release tells everybody who waits for room, this engine too, which
+		// holds mu here.
+		e.watching.Go(lease.Release)
+	}
+}

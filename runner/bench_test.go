@@ -1,0 +1,136 @@
+package runner_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor/inproc"
+	"github.com/daggy-go/daggy/runner"
+)
+
+// shape is a graph to run, as the parents of each task by index.
+type shape struct {
+	name    string
+	tasks   int
+	parents func(i int) []int
+}
+
+func shapes() []shape {
+	return []shape{
+		{"wide", 1_000_000, func(int) []int { return nil }},
+		{"chain", 100_000, func(i int) []int { return from(i, i-1) }},
+		{"tree", 100_000, func(i int) []int { return from(i, (i-1)/2) }},
+		{"layered", 100_000, layered},
+	}
+}
+
+func from(i int, parents ...int) []int {
+	if i == 0 {
+		return nil
+	}
+	return parents
+}
+
+// layered has ten tasks a layer, each with all of the layer before as parents.
+func layered(i int) []int {
+	if i < 10 {
+		return nil
+	}
+	parents := make([]int, 10)
+	for k := range parents {
+		parents[k] = i/10*10 - 10 + k
+	}
+	return parents
+}
+
+func (s shape) dag(n int) *dag.DAG {
+	d := &dag.DAG{Tasks: make([]dag.Task, n)}
+	for i := range d.Tasks {
+		d.Tasks[i] = dag.Task{Name: fmt.Sprintf("task%07d", i), Job: dag.Command("noop")}
+	}
+	for i := range d.Tasks {
+		for _, p := range s.parents(i) {
+			d.Tasks[i].Parents = append(d.Tasks[i].Parents, d.Tasks[p].Name)
+		}
+	}
+	return d
+}
+
+func noop(context.Context, *inproc.Call) error { return nil }
+
+func functions() *runner.Runner {
+	return &runner.Runner{Executor: inproc.New(inproc.Config{Funcs: inproc.Funcs{"noop": noop}})}
+}
+
+// goPerReady is the reference: a goroutine for each task that is ready, atomic
+// counters, errgroup. It records, retries and reports nothing, and is given its
+// graph ready made.
+func goPerReady(children [][]int32, parents []int32) error {
+	left := make([]atomic.Int32, len(parents))
+	for i, n := range parents {
+		left[i].Store(n)
+	}
+	var g errgroup.Group
+	var run func(i int32) error
+	run = func(i int32) error {
+		for _, c := range children[i] {
+			if left[c].Add(-1) == 0 {
+				g.Go(func() error { return run(c) })
+			}
+		}
+		return nil
+	}
+	for i, n := range parents {
+		if n == 0 {
+			g.Go(func() error { return run(int32(i)) })
+		}
+	}
+	return g.Wait()
+}
+
+func (s shape) compressed(n int) ([][]int32, []int32) {
+	children, parents := make([][]int32, n), make([]int32, n)
+	for i := range n {
+		for _, p := range s.parents(i) {
+			children[p] = append(children[p], int32(i))
+			parents[i]++
+		}
+	}
+	return children, parents
+}
+
+// BenchmarkRun compares whole runs of functions that do nothing with the
+// reference, in rounds that take turns.
+func BenchmarkRun(b *testing.B) {
+	for _, s := range shapes() {
+		b.Run(fmt.Sprintf("shape=%s/tasks=%d", s.name, s.tasks), func(b *testing.B) {
+			d := s.dag(s.tasks)
+			children, parents := s.compressed(s.tasks)
+			var ours, reference time.Duration
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				runtime.GC()
+				start := time.Now()
+				require.NoError(b, goPerReady(children, parents))
+				reference += time.Since(start)
+				runtime.GC()
+				b.StartTimer()
+				start = time.Now()
+				_, err := functions().Run(b.Context(), d)
+				ours += time.Since(start)
+				require.NoError(b, err)
+			}
+			b.ReportMetric(float64(ours)/float64(reference), "ratio")
+			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*s.tasks), "ns/task")
+		})
+	}
+}

@@ -1,0 +1,216 @@
+package runner
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/statelog"
+)
+
+// An Event is a record of the run with names for its numbers.
+type Event struct {
+	// Seq numbers the events of a run from 1, without a gap.
+	Seq  uint64
+	Time time.Time
+	Kind statelog.Kind
+	// Task and Instance are names. They are empty where an event is about the
+	// whole run; Instance is empty where it is about all of a task.
+	Task, Instance string
+	Attempt        int
+	Node, Ref      string
+	// Start is when the attempt started, in Done and Lost.
+	Start time.Time
+	Class Class
+	// Result is nil for a success of which there is nothing more to say.
+	Result *executor.Result
+	// Delay is the pause before the next attempt; negative: there is none.
+	Delay    time.Duration
+	Reason   string
+	Decision statelog.Decision
+	// State of the run, when it is closed.
+	State RunState
+}
+
+// Events yields the events after the given number, 0 for all, and waits for
+// more until the run is over or ctx ends. It is a cursor on the log: none is
+// lost, however slow the caller is, and nobody waits for it.
+func (h *Handle) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for {
+			news, over := h.e.newsAfter(after)
+			if over && news == nil {
+				return
+			}
+			if news != nil {
+				select {
+				case <-news:
+					continue
+				case <-ctx.Done():
+					yield(Event{}, context.Cause(ctx))
+					return
+				}
+			}
+			for r, err := range h.e.log.Read(ctx, h.e.run, after) {
+				if err != nil {
+					yield(Event{}, err)
+					return
+				}
+				after = r.Seq
+				if !yield(h.e.event(&r), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// newsAfter returns a channel that is closed when there are records after the
+// given number, or nil if there are some already, or over if there never will
+// be.
+func (e *engine) newsAfter(after uint64) (news chan struct{}, over bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.seq > after:
+		return nil, false
+	case e.over:
+		return nil, true
+	}
+	if e.news == nil {
+		e.news = make(chan struct{})
+	}
+	return e.news, false
+}
+
+// recorded returns the number that the last record known so far will have.
+func (e *engine) recorded() uint64 {
+	return e.seq + uint64(e.inFlight) + uint64(e.plan.PendingRecords())
+}
+
+// await waits, with mu held, until a record is durable.
+func (e *engine) await(ctx context.Context, seq uint64) error {
+	for e.seq < seq {
+		if e.logErr != nil {
+			return e.logErr
+		}
+		if e.over {
+			return ErrOver
+		}
+		if e.news == nil {
+			e.news = make(chan struct{})
+		}
+		news := e.news
+		e.mu.Unlock()
+		var err error
+		select {
+		case <-news:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		e.mu.Lock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *engine) event(r *statelog.Record) Event {
+	ev := Event{
+		Seq: r.Seq, Time: r.Time, Kind: r.Kind, Attempt: r.Attempt, Node: r.Node, Ref: r.Ref,
+		Start: r.Start, Class: r.Class, Result: r.Result, Delay: r.Delay, Reason: r.Reason,
+		Decision: r.Decision, State: RunState(r.State),
+	}
+	switch r.Kind {
+	case statelog.Opened, statelog.Resumed, statelog.Closed, statelog.Reopened:
+		return ev
+	}
+	if r.Task == statelog.WholeTask {
+		return ev
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ev.Task = e.def.graph.Name(r.Task)
+	if r.Instance != statelog.WholeTask {
+		ev.Instance = e.def.name(r.Task, r.Instance)
+	}
+	return ev
+}
+
+// An Observer is told what happens in the runs of a Runner. Each function is
+// optional. They are called one at a time for each run, in the order of the
+// log, after what they are told is durable, and by a goroutine of their own: a
+// slow one delays only itself, and the end of Wait. They may call the Handle,
+// but not wait for the end of the run. One that panics is logged and not called
+// again.
+type Observer struct {
+	// Opened, Resumed or Reopened: an engine takes up the run.
+	RunStarted func(h *Handle, ev Event)
+	// AttemptStarting: an attempt is handed to its executor.
+	AttemptStarting func(h *Handle, ev Event)
+	// AttemptStarted: the executor said that it runs, or what its ID outside is.
+	// Not all executors do.
+	AttemptStarted func(h *Handle, ev Event)
+	// AttemptEnded: done, lost or not started after all, see Event.Kind.
+	AttemptEnded func(h *Handle, ev Event)
+	// Decided: a kill, hold, release, retry, abort, or fail-fast.
+	Decided func(h *Handle, ev Event)
+	// RunClosed: the run is closed. An interrupted run is not.
+	RunClosed func(h *Handle, ev Event)
+	// Event gets all of them.
+	Event func(h *Handle, ev Event)
+}
+
+// call calls the functions that are for ev.
+func (o *Observer) call(h *Handle, ev Event) {
+	if f := o.funcFor(ev.Kind); f != nil {
+		f(h, ev)
+	}
+	if o.Event != nil {
+		o.Event(h, ev)
+	}
+}
+
+func (o *Observer) funcFor(k statelog.Kind) func(*Handle, Event) {
+	switch k {
+	case statelog.Opened, statelog.Resumed, statelog.Reopened:
+		return o.RunStarted
+	case statelog.Intent:
+		return o.AttemptStarting
+	case statelog.Started:
+		return o.AttemptStarted
+	case statelog.Done, statelog.Lost, statelog.NotStarted:
+		return o.AttemptEnded
+	case statelog.Decided:
+		return o.Decided
+	case statelog.Closed:
+		return o.RunClosed
+	}
+	return nil
+}
+
+// observe is the goroutine that calls the observers of a run.
+func (e *engine) observe(h *Handle, observers []Observer) {
+	for ev, err := range h.Events(context.WithoutCancel(e.ctx), e.from) {
+		if err != nil {
+			e.logger.Error("observers cannot read the log", "run", e.run, "err", err)
+			return
+		}
+		for i := range observers {
+			e.tell(&observers[i], h, ev)
+		}
+	}
+}
+
+// tell calls one observer, and drops it if it panics (R4).
+func (e *engine) tell(o *Observer, h *Handle, ev Event) {
+	defer func() {
+		if v := recover(); v != nil {
+			*o = Observer{}
+			e.logger.Error("observer panicked and is dropped", "run", e.run, "err", v)
+		}
+	}()
+	o.call(h, ev)
+}

@@ -1,0 +1,228 @@
+package runner
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/runner/internal/plan"
+	"github.com/daggy-go/daggy/statelog"
+)
+
+// defaultMaxRunning is how many attempts run at once in a pool without an
+// allocator.
+const defaultMaxRunning = 1024
+
+// pools are the executors of a run, and the groups of tasks that ask them for
+// the same resources.
+type pools struct {
+	list    []poolDef
+	byName  map[string]int
+	groups  []groupDef
+	byAsk   map[string]int
+	options map[string]any
+	main    string
+}
+
+type poolDef struct {
+	name      string
+	executor  executor.Executor
+	allocator *capacity.Allocator
+	slots     int
+	durable   bool
+	options   map[string]any
+	group     int // of tasks that ask for nothing; -1: none yet
+}
+
+type groupDef struct {
+	pool      int
+	resources capacity.Resources
+}
+
+// pools makes the executors of this Runner ready for a run of d.
+func (r *Runner) pools(d *dag.DAG) (*pools, error) {
+	p := &pools{
+		byName:  map[string]int{},
+		byAsk:   map[string]int{},
+		options: cloneOptions(d.PoolOptions),
+		main:    d.Pool,
+	}
+	if r.Pools[""] != nil && r.Executor != nil {
+		return nil, fmt.Errorf("runner: both Executor and Pools[\"\"] are set; use one of them")
+	}
+	names := slices.Sorted(maps.Keys(r.Pools))
+	if r.Pools[""] == nil {
+		names = slices.Insert(names, 0, "")
+	}
+	for _, name := range names {
+		ex := r.Pools[name]
+		if name == "" && ex == nil {
+			ex = r.defaultExecutor()
+		}
+		if ex == nil {
+			return nil, fmt.Errorf("runner: pool %q has no executor", name)
+		}
+		p.byName[name] = len(p.list)
+		p.list = append(p.list, r.poolDef(name, ex, p))
+	}
+	return p, nil
+}
+
+func (r *Runner) poolDef(name string, ex executor.Executor, p *pools) poolDef {
+	def := poolDef{name: name, executor: ex, slots: r.MaxRunning, group: -1}
+	if def.slots == 0 {
+		def.slots = defaultMaxRunning
+	}
+	if a, ok := executor.As[executor.Allocating](ex); ok {
+		def.allocator = a.Allocator()
+	}
+	if def.allocator != nil {
+		def.slots = -1
+	}
+	if d, ok := executor.As[executor.Durable](ex); ok {
+		def.durable = d.Durable()
+	}
+	if name == p.main {
+		def.options = p.options
+	}
+	return def
+}
+
+// defaultExecutor is that of pool "" if the Runner names none. All runs of the
+// Runner share its capacity.
+func (r *Runner) defaultExecutor() executor.Executor {
+	if r.Executor != nil {
+		return r.Executor
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.local == nil {
+		r.local = fork.New(fork.Config{})
+	}
+	return r.local
+}
+
+// place finds the pool and the group of a task and has its job checked there.
+func (p *pools) place(t *dag.Task, main string, job dag.Job, planned *plan.Task) error {
+	name := t.Pool
+	if name == "" {
+		name = main
+	}
+	i, ok := p.byName[name]
+	if !ok {
+		return p.unknown(t, name)
+	}
+	pool := &p.list[i]
+	if !planned.Barrier {
+		if err := pool.executor.Validate(job); err != nil {
+			return &taskProblem{task: t.Name, err: err}
+		}
+	}
+	if pool.allocator == nil || planned.Barrier || len(job.Resources) == 0 {
+		if pool.group < 0 {
+			if err := p.satisfiable(pool, t, nil); err != nil && !planned.Barrier {
+				return err
+			}
+			pool.group = p.addGroup(i, nil)
+		}
+		planned.Group = pool.group
+		return nil
+	}
+	ask := askKey(i, job.Resources)
+	group, ok := p.byAsk[ask]
+	if !ok {
+		if err := p.satisfiable(pool, t, job.Resources); err != nil {
+			return err
+		}
+		group = p.addGroup(i, maps.Clone(job.Resources))
+		p.byAsk[ask] = group
+	}
+	planned.Group = group
+	return nil
+}
+
+// satisfiable reports a request that no node of the pool could ever grant.
+func (p *pools) satisfiable(pool *poolDef, t *dag.Task, req capacity.Resources) error {
+	if pool.allocator == nil {
+		return nil
+	}
+	lease, err := pool.allocator.TryAllocate(req)
+	if err == nil {
+		lease.Release()
+		return nil
+	}
+	if refused, ok := asRefused(err); ok && !refused.Never {
+		return nil
+	}
+	return &taskProblem{task: t.Name, err: err}
+}
+
+func (p *pools) addGroup(pool int, req capacity.Resources) int {
+	p.groups = append(p.groups, groupDef{pool: pool, resources: req})
+	return len(p.groups) - 1
+}
+
+// askKey is equal for equal requests of the same pool.
+func askKey(pool int, req capacity.Resources) string {
+	var b strings.Builder
+	b.WriteString(strconv.Itoa(pool))
+	for _, name := range slices.Sorted(maps.Keys(req)) {
+		fmt.Fprintf(&b, "\x00%s\x00%d", name, req[name])
+	}
+	return b.String()
+}
+
+// mark and reset undo the groups of tasks that were not added after all.
+func (p *pools) mark() int { return len(p.groups) }
+
+func (p *pools) reset(mark int) {
+	p.groups = p.groups[:mark]
+	maps.DeleteFunc(p.byAsk, func(_ string, group int) bool { return group >= mark })
+	for i := range p.list {
+		if p.list[i].group >= mark {
+			p.list[i].group = -1
+		}
+	}
+}
+
+func (p *pools) unknown(t *dag.Task, name string) error {
+	problem := &dag.Problem{
+		Task: t.Name, Field: "pool",
+		Text: fmt.Sprintf("there is no pool %q", name),
+	}
+	var known []string
+	for _, def := range p.list {
+		known = append(known, strconv.Quote(def.name))
+	}
+	problem.Hint = "the pools are " + strings.Join(known, ", ")
+	return problem
+}
+
+// records says of the pools what is recorded when an engine takes a run.
+func (p *pools) records() []statelog.Pool {
+	list := make([]statelog.Pool, len(p.list))
+	for i, def := range p.list {
+		list[i] = statelog.Pool{
+			Name: def.name, Executor: fmt.Sprintf("%T", def.executor), Durable: def.durable,
+		}
+	}
+	return list
+}
+
+// taskProblem is what an executor or an allocator has against a task.
+type taskProblem struct {
+	task string
+	err  error
+}
+
+func (p *taskProblem) Error() string { return fmt.Sprintf("task %q: %v", p.task, p.err) }
+
+func (p *taskProblem) Unwrap() error { return p.err }
+
+func (p *taskProblem) Is(target error) bool { return target == dag.ErrInvalid }

@@ -1,0 +1,353 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/runner/internal/plan"
+	"github.com/daggy-go/daggy/statelog"
+)
+
+// State of an instance (R1).
+type State string
+
+// The states of an instance.
+const (
+	Waiting   State = "waiting"   // for its parents, its time or its next attempt
+	Queued    State = "queued"    // about to be started
+	Running   State = "running"   // its executor has it
+	Completed State = "completed" // it succeeded
+	Failed    State = "failed"    // it failed by itself and has no attempts left
+	Killed    State = "killed"    // by a user, or because the run was stopped for good
+	Skipped   State = "skipped"   // the run closed before it could start
+)
+
+var stateNames = [...]State{
+	plan.Waiting: Waiting, plan.Queued: Queued, plan.Running: Running,
+	plan.Completed: Completed, plan.Failed: Failed, plan.Killed: Killed, plan.Skipped: Skipped,
+}
+
+// RunState is the state of a run (R1).
+type RunState string
+
+// The states of a run.
+const (
+	RunRunning     RunState = "running"
+	RunCompleted   RunState = plan.RunCompleted // everything completed
+	RunFailed      RunState = plan.RunFailed    // something did not complete
+	RunKilled      RunState = plan.RunKilled    // it was aborted
+	RunInterrupted RunState = "interrupted"     // not closed; it can be resumed
+)
+
+// A Report is the state of a run at some time. It is not altered afterwards and
+// is safe for concurrent use.
+type Report struct {
+	// Run is the ID of the run. "" if none was started.
+	Run   string
+	State RunState
+	// Start is when the run was opened, End when it ended. Zero: not yet.
+	Start, End time.Time
+	// Counts has the number of instances by state. States of none are left out.
+	Counts map[State]int
+
+	def    *definition
+	names  []string
+	log    statelog.StateLogger
+	seq    uint64
+	states []plan.State
+	firsts []int32
+	shown  *outputs
+
+	once    sync.Once
+	history *history
+	err     error
+}
+
+// A TaskReport is what became of one instance of a task.
+type TaskReport struct {
+	// Name of the instance, and of its task. They are the same unless the task
+	// was multiplied.
+	Name, Task string
+	// Index of the instance in its task, from 0.
+	Index int
+	State State
+	// Attempts that were started.
+	Attempts int
+	// Class and Result of the last attempt that ended.
+	Class  Class
+	Result executor.Result
+	// Start and End of the last attempt. Zero: there was none yet.
+	Start, End time.Time
+	// Node it ran on, if it was placed.
+	Node string
+	// Reason says more of how the last attempt ended.
+	Reason string
+
+	report *Report
+	task   int
+}
+
+// history is what the log says of the attempts, by instance.
+type history struct {
+	attempts   []int32
+	start, end []int64
+	details    map[int]*statelog.Record
+	nodes      map[int]string
+}
+
+// report takes a snapshot.
+func (e *engine) report() *Report {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := &Report{
+		Run: e.run, State: e.state(), Start: e.opened, End: e.closedAt,
+		Counts: map[State]int{},
+		def:    e.def, log: e.log, seq: e.seq, states: e.plan.States(), shown: e.outputs,
+	}
+	for s, n := range e.plan.Counts() {
+		if n > 0 {
+			r.Counts[stateNames[s]] = n
+		}
+	}
+	r.names = make([]string, e.plan.Len())
+	r.firsts = make([]int32, e.plan.Len()+1)
+	for i := range r.names {
+		first, n := e.plan.Instances(i)
+		r.names[i] = e.def.graph.Name(i)
+		r.firsts[i], r.firsts[i+1] = int32(first), int32(first+n)
+	}
+	return r
+}
+
+// state of the run. It is called with mu held.
+func (e *engine) state() RunState {
+	switch {
+	case e.plan.Closed() && e.logErr == nil:
+		return RunState(e.plan.Verdict())
+	case e.closing:
+		return RunInterrupted
+	}
+	return RunRunning
+}
+
+// Tasks yields what became of every instance, in the order of the definition,
+// generated tasks last.
+func (r *Report) Tasks() iter.Seq[TaskReport] {
+	return func(yield func(TaskReport) bool) {
+		r.once.Do(r.read)
+		for i := range r.names {
+			for k := r.firsts[i]; k < r.firsts[i+1]; k++ {
+				if !yield(r.task(i, int(k-r.firsts[i]))) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Task returns what became of an instance, or of a task that was not
+// multiplied.
+func (r *Report) Task(name string) (TaskReport, bool) {
+	if r.def == nil {
+		return TaskReport{}, false
+	}
+	task, instance, err := r.def.find(name)
+	if err != nil || task >= len(r.names) || instance < 0 && r.def.tasks[task].multiplied() {
+		return TaskReport{}, false
+	}
+	r.once.Do(r.read)
+	return r.task(task, max(0, instance)), true
+}
+
+// Err says why the history of the attempts could not be read from the log, or
+// is nil. States and counts are right in any case.
+func (r *Report) Err() error {
+	r.once.Do(r.read)
+	return r.err
+}
+
+func (r *Report) task(task, instance int) TaskReport {
+	k := int(r.firsts[task]) + instance
+	t := TaskReport{
+		Name: r.def.name(task, instance), Task: r.names[task], Index: instance,
+		State: stateNames[r.states[k]], Attempts: int(r.history.attempts[k]),
+		Node: r.history.nodes[k], report: r, task: task,
+	}
+	if ns := r.history.start[k]; ns != 0 {
+		t.Start = time.Unix(0, ns)
+	}
+	if ns := r.history.end[k]; ns != 0 {
+		t.End = time.Unix(0, ns)
+	}
+	if d := r.history.details[k]; d != nil {
+		t.Class, t.Reason = d.Class, d.Reason
+		if d.Result != nil {
+			t.Result = *d.Result
+		}
+	}
+	return t
+}
+
+// read folds the log up to the snapshot.
+func (r *Report) read() {
+	n := len(r.states)
+	r.history = &history{
+		attempts: make([]int32, n), start: make([]int64, n), end: make([]int64, n),
+		details: map[int]*statelog.Record{}, nodes: map[int]string{},
+	}
+	if r.log == nil {
+		return
+	}
+	for rec, err := range r.log.Read(context.Background(), r.Run, 0) {
+		if err != nil {
+			r.err = err
+			return
+		}
+		if rec.Seq > r.seq {
+			return
+		}
+		r.history.add(r.firsts, &rec)
+	}
+}
+
+func (h *history) add(firsts []int32, rec *statelog.Record) {
+	switch rec.Kind {
+	case statelog.Intent, statelog.Started, statelog.Done, statelog.Lost, statelog.NotStarted:
+	default:
+		return
+	}
+	if rec.Task >= len(firsts)-1 {
+		return
+	}
+	k := int(firsts[rec.Task]) + rec.Instance
+	switch rec.Kind {
+	case statelog.Intent, statelog.Started:
+		h.attempts[k] = int32(rec.Attempt)
+		h.start[k], h.end[k] = rec.Time.UnixNano(), 0
+		if rec.Node != "" {
+			h.nodes[k] = rec.Node
+		}
+	case statelog.NotStarted:
+		h.attempts[k]--
+		h.start[k] = 0
+	default:
+		h.start[k], h.end[k] = rec.Start.UnixNano(), rec.Time.UnixNano()
+		if rec.Result != nil || rec.Class != statelog.Success || rec.Reason != "" {
+			rec.Output = nil
+			h.details[k] = rec
+		} else if len(h.details) > 0 {
+			delete(h.details, k)
+		}
+	}
+}
+
+// Stdout returns what is kept of the standard output of the last attempt, and
+// how many bytes were dropped.
+func (t TaskReport) Stdout() (data []byte, dropped int64) { return t.output(Stdout) }
+
+// Stderr is the same for standard error.
+func (t TaskReport) Stderr() (data []byte, dropped int64) { return t.output(Stderr) }
+
+func (t TaskReport) output(s Stream) ([]byte, int64) {
+	c := t.capture(s)
+	if c == nil {
+		return nil, 0
+	}
+	data, dropped, _ := c.bytes()
+	return data, dropped
+}
+
+func (t TaskReport) capture(s Stream) *capture {
+	if t.report == nil {
+		return nil
+	}
+	return t.report.shown.find(outputKey{
+		task: int32(t.task), instance: int32(t.Index), attempt: int32(t.Attempts), stream: s,
+	})
+}
+
+// tail is the end of what the last attempt said.
+func (t TaskReport) tail() string {
+	for _, s := range []Stream{Stderr, Stdout} {
+		if c := t.capture(s); c != nil {
+			if tail := c.lastLines(tailSize / 2); tail != "" {
+				return tail
+			}
+		}
+	}
+	return ""
+}
+
+// runError says why a run that is over did not complete.
+func (e *engine) runError(r *Report) error {
+	if r.State == RunCompleted {
+		return nil
+	}
+	err := &RunError{Run: r.Run, State: r.State, Failed: r.Counts[Failed]}
+	var all *multierror.Error
+	e.mu.Lock()
+	cause, left := e.cause, e.left
+	e.mu.Unlock()
+	if r.State == RunKilled {
+		all = multierror.Append(all, ErrAborted)
+	}
+	if cause != nil && r.State == RunInterrupted {
+		if !errors.Is(cause, ErrInterrupted) {
+			cause = fmt.Errorf("%w: %w", ErrInterrupted, cause)
+		}
+		all = multierror.Append(all, cause)
+	}
+	for _, name := range left {
+		all = multierror.Append(all, fmt.Errorf("%w: %s", ErrStillRunning, name))
+	}
+	all = multierror.Append(all, r.failures()...)
+	err.Err = all.ErrorOrNil()
+	if err.Err == nil {
+		err.Err = fmt.Errorf("%d of the instances were killed", r.Counts[Killed])
+	}
+	return err
+}
+
+// failures returns an error for each instance that failed by itself.
+func (r *Report) failures() []error {
+	if r.Counts[Failed] == 0 {
+		return nil
+	}
+	r.once.Do(r.read)
+	var errs []error
+	for i := range r.names {
+		for k := r.firsts[i]; k < r.firsts[i+1]; k++ {
+			if r.states[k] != plan.Failed {
+				continue
+			}
+			if len(errs) == maxErrors {
+				return append(errs, fmt.Errorf("and %d more", r.Counts[Failed]-len(errs)))
+			}
+			errs = append(errs, r.taskError(r.task(i, int(k-r.firsts[i]))))
+		}
+	}
+	return errs
+}
+
+func (r *Report) taskError(t TaskReport) *TaskError {
+	err := &TaskError{
+		Task: t.Task, Instance: t.Name, Attempt: t.Attempts, Class: t.Class, Result: t.Result,
+		Tail: t.tail(),
+	}
+	switch {
+	case t.Reason != "" && t.Result.OK():
+		err.Err = errors.New(t.Reason)
+	case t.Reason != "":
+		err.Err = fmt.Errorf("%s: %s", t.Result, t.Reason)
+	default:
+		err.Err = errors.New(t.Result.String())
+	}
+	return err
+}

@@ -1,0 +1,76 @@
+package runner
+
+import (
+	"time"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/runner/internal/plan"
+)
+
+const defaultStopTimeout = time.Minute
+
+// detach interrupts the run and has durable executors let go.
+func (e *engine) detach() {
+	e.mu.Lock()
+	e.detaching = true
+	e.mu.Unlock()
+	e.interrupt(ErrInterrupted)
+}
+
+// stopCause is what ends the context of an attempt when the run is interrupted.
+func (e *engine) stopCause(a *attempt) error {
+	if e.detaching && a.pool.durable {
+		return executor.ErrDetach
+	}
+	return errInterrupted
+}
+
+// startDeadline bounds how long the end of the run waits for executors.
+func (e *engine) startDeadline() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopDeadline()
+}
+
+// stopDeadline is startDeadline with mu held.
+func (e *engine) stopDeadline() {
+	timeout := e.runner.StopTimeout
+	if timeout == 0 {
+		timeout = defaultStopTimeout
+	}
+	if timeout < 0 || e.deadline != nil || e.over {
+		return
+	}
+	e.deadline = time.AfterFunc(timeout, e.abandon)
+}
+
+// abandon ends the run without the attempts whose executors do not return (R5).
+// Their workers are not waited for, and what they return is dropped.
+func (e *engine) abandon() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.over {
+		return
+	}
+	if !e.plan.Interrupted() {
+		e.plan.Interrupt(time.Now())
+		e.cause = ErrStillRunning
+	}
+	var ids []plan.ID
+	for id := range e.plan.Opens {
+		if a := e.attempts[id]; a != nil && a.taken {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range ids {
+		a := e.attempts[id]
+		a.abandoned = true
+		e.left = append(e.left, e.def.name(a.task, a.Index))
+		e.attempts[id] = nil
+		e.running--
+		e.plan.Abandon(id)
+	}
+	e.logger.Error("executors did not return", "run", e.run, "attempts", len(ids))
+	e.plan.Tick(time.Now())
+	e.pump()
+}
