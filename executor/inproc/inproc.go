@@ -26,7 +26,7 @@ type Funcs map[string]Func
 
 // Config says what an [Executor] runs. The zero Config knows no function.
 type Config struct {
-	// Funcs are copied by [New].
+	// Funcs are copied by [New]. A nil one is left out.
 	Funcs Funcs
 	// Allocator is what the runner leases from for tasks that run here. Nil:
 	// nothing is leased, and the runner's MaxRunning is the only bound.
@@ -48,8 +48,10 @@ var (
 
 // New returns an executor of these functions.
 func New(c Config) *Executor {
+	funcs := maps.Clone(c.Funcs)
+	maps.DeleteFunc(funcs, func(_ string, f Func) bool { return f == nil })
 	return &Executor{
-		funcs:     maps.Clone(c.Funcs),
+		funcs:     funcs,
 		allocator: c.Allocator,
 		calls:     sync.Pool{New: func() any { return new(Call) }},
 	}
