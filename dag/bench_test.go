@@ -57,6 +57,7 @@ func reversed(n int) []dag.Task {
 }
 
 func perTask(b *testing.B, n int) {
+	b.Helper()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/task")
 }
 

@@ -285,7 +285,7 @@ func TestGraphLarge(t *testing.T) {
 	tasks[59_999].Parents = []string{"task-59998", "tusk-1"}
 	_, err = dag.NewGraph(tasks)
 	require.Equal(t, []string{
-		`task "task-59999": parents: no task is named "tusk-1"; did you mean "task-1"?`,
+		`task "task-59999": parents[1]: no task is named "tusk-1"; did you mean "task-1"?`,
 	}, messages(err))
 }
 

@@ -87,23 +87,23 @@ func (r *references) explain(g *Graph, found *problems) {
 			if j >= 0 {
 				continue
 			}
-			field, name := "parents", ""
-			if k < len(t.Parents) {
-				name = t.Parents[k]
-			} else {
-				field, name = "children", t.Children[k-len(t.Parents)]
-			}
 			if found.full() {
 				found.more++
 				continue
 			}
-			found.add(explainName(g, t.Name, field, name, guess))
+			field, names := "parents", t.Parents
+			if k >= len(names) {
+				field, names, k = "children", t.Children, k-len(names)
+			}
+			p := explainName(g, t.Name, names[k], guess)
+			p.Field = fmt.Sprintf("%s[%d]", field, k)
+			found.add(p)
 		}
 	}
 }
 
-func explainName(g *Graph, task, field, name string, guess *guesser) *Problem {
-	p := &Problem{Task: task, Field: field}
+func explainName(g *Graph, task, name string, guess *guesser) *Problem {
+	p := &Problem{Task: task}
 	if name == task {
 		p.Text, p.Hint = "a task cannot wait for itself", "remove "+quote(name)
 		return p

@@ -35,7 +35,7 @@ type scanner struct {
 
 // A finding is a problem and the offset where it is.
 type finding struct {
-	Problem
+	*Problem
 	at int
 }
 
@@ -60,7 +60,7 @@ func (s *scanner) report(at int, text, hint string) {
 	if s.index >= 0 {
 		field += "[" + strconv.Itoa(s.index) + "]"
 	}
-	p := Problem{Task: s.task, Field: field, Text: text, Hint: hint}
+	p := &Problem{Task: s.task, Field: field, Text: text, Hint: hint}
 	s.found = append(s.found, finding{p, at})
 }
 
@@ -92,11 +92,20 @@ func (s *scanner) here() string {
 
 // err returns all problems, in the order of the text.
 func (s *scanner) err() error {
-	slices.SortStableFunc(s.found, func(a, b finding) int { return a.at - b.at })
+	s.place()
 	var all problems
+	for _, f := range s.found {
+		all.add(f.Problem)
+	}
+	all.more += s.more
+	return all.err()
+}
+
+// place sorts what was found and says where it is.
+func (s *scanner) place() {
+	slices.SortStableFunc(s.found, func(a, b finding) int { return a.at - b.at })
 	line, lineStart, at := 1, 0, 0
-	for i := range s.found {
-		f := &s.found[i]
+	for _, f := range s.found {
 		part := s.data[at:f.at]
 		if n := bytes.Count(part, []byte{'\n'}); n > 0 {
 			line += n
@@ -104,10 +113,7 @@ func (s *scanner) err() error {
 		}
 		at = f.at
 		f.Line, f.Column = line, at-lineStart+1
-		all.add(&f.Problem)
 	}
-	all.more += s.more
-	return all.err()
 }
 
 func (s *scanner) space() {
