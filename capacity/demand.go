@@ -8,8 +8,10 @@ import (
 )
 
 // A demand is a request made ready for a ledger: checked, sorted by name and
-// with names resolved to columns, once instead of at every question. What it
-// asks for never changes; the rest is guarded by the Allocator it was made for.
+// with names resolved to columns, once instead of at every question.
+//
+// What it asks for never changes. The rest is guarded by the Allocator it was
+// made for, so whoever does not hold its lock must not copy a whole need.
 type demand struct {
 	needs []need // sorted by name, amounts above 0
 	key   string // equal for equal demands; made when first needed
@@ -56,8 +58,8 @@ func (d *demand) asks(req Resources) bool {
 
 func (d *demand) resources() Resources {
 	r := make(Resources, len(d.needs))
-	for _, n := range d.needs {
-		r[n.name] = n.amount
+	for i := range d.needs {
+		r[d.needs[i].name] = d.needs[i].amount
 	}
 	return r
 }
@@ -66,9 +68,9 @@ func (d *demand) resources() Resources {
 func (d *demand) identity() string {
 	if d.key == "" {
 		var b []byte
-		for _, n := range d.needs {
-			b = strconv.AppendQuote(b, n.name)
-			b = strconv.AppendInt(b, n.amount, 10)
+		for i := range d.needs {
+			b = strconv.AppendQuote(b, d.needs[i].name)
+			b = strconv.AppendInt(b, d.needs[i].amount, 10)
 		}
 		d.key = "=" + string(b)
 	}
@@ -81,16 +83,16 @@ func (d *demand) String() string {
 		return "nothing"
 	}
 	var b strings.Builder
-	for i, n := range d.needs {
+	for i := range d.needs {
 		switch {
 		case i > 0 && i == len(d.needs)-1:
 			b.WriteString(" and ")
 		case i > 0:
 			b.WriteString(", ")
 		}
-		b.WriteString(strconv.FormatInt(n.amount, 10))
+		b.WriteString(strconv.FormatInt(d.needs[i].amount, 10))
 		b.WriteByte(' ')
-		b.WriteString(n.name)
+		b.WriteString(d.needs[i].name)
 	}
 	return b.String()
 }

@@ -178,6 +178,31 @@ func TestC3OneReservationAfterTheOther(t *testing.T) {
 	})
 }
 
+// Two who ask for the same have different nodes reserved. Whichever gets free,
+// one of them gets it.
+func TestC3EqualsWithNodesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a", "b"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := capacity.New(node("a", 4, 0), node("b", 4, 0))
+				running := map[string]*capacity.Lease{
+					"a": a.Restore("a", cores(1)), "b": a.Restore("b", cores(1)),
+				}
+				first := waiting(t.Context(), a, cores(4))
+				second := waiting(t.Context(), a, cores(4))
+				overtake(t, a, capacity.MaxOvertaken)
+				require.Equal(t, cores(4), a.Nodes()[0].Reserved)
+				require.Equal(t, cores(4), a.Nodes()[1].Reserved)
+				running[name].Release()
+				require.NotEqual(t, arrived(first) == nil, arrived(second) == nil)
+				require.Zero(t, free(t, a, name)["cores"])
+			})
+		})
+	}
+}
+
 func TestC3ReservationEndsWithItsOwner(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

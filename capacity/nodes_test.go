@@ -86,6 +86,25 @@ func TestShrinkBelowWhatIsLeased(t *testing.T) {
 	allocate(t, a, cores(2))
 }
 
+func TestChangeOfAReservedNode(t *testing.T) {
+	t.Parallel()
+	a := capacity.New(node("a", 4, 0))
+	one := allocate(t, a, cores(1))
+	r := prepare(t, a, cores(4))
+	_, _ = ask1(t, r)
+	overtake(t, a, capacity.MaxOvertaken)
+	require.Equal(t, cores(4), a.Nodes()[0].Reserved)
+	a.SetNode(node("a", 6, 0))
+	require.Equal(t, cores(4), a.Nodes()[0].Reserved)
+	allocate(t, a, cores(1))
+	require.True(t, refused(t, a, cores(1)).Held)
+	one.Release()
+	l, _ := ask1(t, r)
+	require.NotNil(t, l)
+	allocate(t, a, cores(1))
+	refused(t, a, cores(1))
+}
+
 func TestRestore(t *testing.T) {
 	t.Parallel()
 	t.Run("above the total", func(t *testing.T) {
