@@ -29,12 +29,12 @@ func allocate(t *testing.T, a *capacity.Allocator, req capacity.Resources) *capa
 }
 
 // refused fails the test if it is not refused.
-func refused(t *testing.T, a *capacity.Allocator, req capacity.Resources) *capacity.RefusedError {
+func refused(t *testing.T, a *capacity.Allocator, req capacity.Resources) capacity.RefusedError {
 	t.Helper()
 	_, err := a.TryAllocate(req)
 	var r *capacity.RefusedError
 	require.ErrorAs(t, err, &r)
-	return r
+	return *r
 }
 
 // free returns what is free on a node that exists.
@@ -160,12 +160,13 @@ func TestC2TotalIsNeverExceeded(t *testing.T) {
 
 func TestC2WhatIsLeased(t *testing.T) {
 	t.Parallel()
+	memory, licences := capacity.Resources{dag.MemoryMB: 5}, capacity.Resources{"licences": 2}
 	tests := map[string]struct{ req, want capacity.Resources }{
 		"nil takes one core":   {nil, cores(1)},
 		"empty takes one core": {capacity.Resources{}, cores(1)},
 		"zeros take nothing":   {ask(0, 0), capacity.Resources{}},
-		"memory takes no core": {capacity.Resources{dag.MemoryMB: 5}, capacity.Resources{dag.MemoryMB: 5}},
-		"any name":             {capacity.Resources{"licences": 2}, capacity.Resources{"licences": 2}},
+		"memory takes no core": {memory, memory},
+		"any name":             {licences, licences},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

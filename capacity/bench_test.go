@@ -126,3 +126,20 @@ func BenchmarkLine(b *testing.B) {
 		})
 	}
 }
+
+// The line and the search take no memory, and leases take it in slabs.
+func TestAllocations(t *testing.T) {
+	a := fleet(10)
+	r := prepare(t, a, ask(2, 1024))
+	once := func(l *capacity.Lease, err error) {
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		l.Release()
+	}
+	req := ask(1, 512)
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { once(r.TryAllocate()) }), 1.0)
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { once(a.TryAllocate(req)) }), 1.0)
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { once(a.TryAllocate(nil)) }), 1.0)
+}

@@ -103,7 +103,7 @@ func TestC3NodeIsReservedAtTheBound(t *testing.T) {
 		require.Equal(t, "b", b[0].Node())
 		require.Equal(t, "b", b[1].Node())
 		r := refused(t, a, cores(1))
-		require.True(t, r.Held, "%v", r)
+		require.True(t, r.Held, r.Error())
 		require.Equal(t, "a", r.Node)
 		// What the big one does not need is not kept from anyone.
 		allocate(t, a, capacity.Resources{"memoryMB": 100})
@@ -246,6 +246,7 @@ func TestAllocateEndsWithContext(t *testing.T) {
 func TestAllocateDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	never := func(t *testing.T, err error) {
+		t.Helper()
 		var r *capacity.RefusedError
 		require.ErrorAs(t, err, &r)
 		require.True(t, r.Never)

@@ -49,6 +49,7 @@ func TestNotify(t *testing.T) {
 func TestNotifyWhenAReservationEnds(t *testing.T) {
 	t.Parallel()
 	full := func(t *testing.T) (*capacity.Allocator, *capacity.Request, *int) {
+		t.Helper()
 		a := capacity.New(node("a", 4, 0), node("b", 1, 0))
 		a.Restore("a", cores(1))
 		big := prepare(t, a, cores(4))

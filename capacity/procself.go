@@ -69,10 +69,10 @@ func readMounts(root fs.FS) ([]mount, error) {
 			return nil, fmt.Errorf("/%s: unexpected line %q", file, line)
 		}
 		m := mount{root: unescape(place[3]), point: strings.TrimPrefix(unescape(place[4]), "/")}
-		switch {
-		case kind[0] == "cgroup2":
+		switch kind[0] {
+		case "cgroup2":
 			m.controllers = []string{controllerV2}
-		case kind[0] == "cgroup":
+		case "cgroup":
 			m.controllers = strings.Split(kind[len(kind)-1], ",")
 		default:
 			continue

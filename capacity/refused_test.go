@@ -105,8 +105,8 @@ func TestRefusedError(t *testing.T) {
 				require.True(t, a.Drain(n))
 			}
 			got := refused(t, a, tt.req)
-			t.Log(got)
-			requireRefusal(t, tt.want, *got)
+			t.Log(got.Error())
+			requireRefusal(t, tt.want, got)
 
 			// Both ways to ask get the same answer.
 			r, err := a.Prepare(tt.req)

@@ -54,6 +54,7 @@ func (m *model) resources(largest int64) capacity.Resources {
 }
 
 func (m *model) step(t *testing.T) {
+	t.Helper()
 	name := string(rune('a' + m.rng.IntN(5)))
 	switch m.rng.IntN(20) {
 	case 0, 1:
@@ -98,6 +99,7 @@ func (m *model) step(t *testing.T) {
 
 // try asks the Allocator and the model.
 func (m *model) try(t *testing.T, req capacity.Resources) {
+	t.Helper()
 	demand, err := capacity.Demand(req)
 	require.NoError(t, err)
 	var want string
@@ -149,6 +151,7 @@ func within(demand, room, reserved capacity.Resources) bool {
 // check compares the books: what is leased, and that no more is reserved than
 // there is.
 func (m *model) check(t *testing.T) {
+	t.Helper()
 	used := map[string]capacity.Resources{}
 	leases := map[string]int{}
 	for l, node := range m.leases {
@@ -225,6 +228,7 @@ func newSimulation(seed uint64) *simulation {
 }
 
 func (s *simulation) step(t *testing.T) {
+	t.Helper()
 	s.now++
 	for _, l := range s.running[s.now] {
 		l.Release()
@@ -255,6 +259,7 @@ func (s *simulation) step(t *testing.T) {
 
 // small places small jobs until they are refused.
 func (s *simulation) small(t *testing.T) {
+	t.Helper()
 	for {
 		l, err := s.TryAllocate(ask(1+s.rng.Int64N(2), s.rng.Int64N(10)))
 		if err != nil {
@@ -275,6 +280,7 @@ func (s *simulation) small(t *testing.T) {
 }
 
 func (s *simulation) arrive(t *testing.T) {
+	t.Helper()
 	b := &bigJob{Request: prepare(t, s.Allocator, cores(1+s.size/2+s.rng.Int64N(s.size/2)))}
 	if s.ask(b) {
 		for _, other := range s.line {
@@ -308,6 +314,7 @@ func (s *simulation) run(l *capacity.Lease) {
 }
 
 func (s *simulation) check(t *testing.T) {
+	t.Helper()
 	for _, n := range s.Nodes() {
 		for name, amount := range n.Free {
 			require.GreaterOrEqual(t, amount, int64(0), "C2: %s of %s", name, n.Name)
@@ -317,6 +324,7 @@ func (s *simulation) check(t *testing.T) {
 
 // finish lets everything end and wants everything back.
 func (s *simulation) finish(t *testing.T) {
+	t.Helper()
 	for len(s.line) > 0 || len(s.running) > 0 {
 		s.now++
 		for _, l := range s.running[s.now] {

@@ -22,6 +22,7 @@ type shadow struct {
 }
 
 func (s *shadow) hold(t *testing.T, l *capacity.Lease) {
+	t.Helper()
 	node, n := l.Node(), l.Resources()["cores"]
 	if sum := s.used[node].Add(n); sum > s.total[node] {
 		t.Errorf("C2: %d of %d cores leased on %s", sum, s.total[node], node)
@@ -67,11 +68,14 @@ func TestC2Stress(t *testing.T) {
 
 // waitOften uses Allocate. c is never taken away, so that all of it fits later.
 func waitOften(t *testing.T, a *capacity.Allocator, s *shadow, rng *rand.Rand) {
+	t.Helper()
+	var canceled sync.WaitGroup
+	defer canceled.Wait()
 	for i := range 400 {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		impatient := i%10 == 0
 		if impatient {
-			go cancel(errImpatient)
+			canceled.Go(func() { cancel(errImpatient) })
 		}
 		l, err := a.Allocate(ctx, cores(1+rng.Int64N(16)))
 		switch {
@@ -88,6 +92,7 @@ var errImpatient = errors.New("impatient")
 
 // askOften uses TryAllocate and a Request.
 func askOften(t *testing.T, a *capacity.Allocator, s *shadow, rng *rand.Rand) {
+	t.Helper()
 	r, err := a.Prepare(cores(1 + rng.Int64N(16)))
 	if err != nil {
 		t.Error(err)
