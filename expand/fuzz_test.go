@@ -23,7 +23,11 @@ func seeds(f *testing.F) {
 	f.Add("{{{{A}}}}", "{{A{{B}}}}", "K={{S}}\x00", "{{a_-0}}", "A", "B", "\xff")
 }
 
+// params leaves NUL bytes out of values: what is written out holds them in
+// commands, where they are errors.
 func params(a, b, s string) dag.Parameters {
+	a, b, s = strings.ReplaceAll(a, "\x00", ""), strings.ReplaceAll(b, "\x00", ""),
+		strings.ReplaceAll(s, "\x00", "")
 	return dag.Parameters{
 		"A": dag.List(strings.Split(a, ",")...), "B": dag.List(strings.Split(b, ",")...),
 		"S": dag.Scalar(s), "unused": dag.List("x", "y"),

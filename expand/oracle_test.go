@@ -16,6 +16,8 @@ import (
 
 var braces = regexp.MustCompile(`\\?\{\{([A-Za-z0-9_-]+)\}\}`)
 
+var escapedBraces = regexp.MustCompile(`^\\\{\{[A-Za-z0-9_-]+\}\}`)
+
 // instance is what the oracle makes.
 type instance struct {
 	name string
@@ -132,7 +134,10 @@ func split(s string) (words []string, ok bool) {
 	state := outside
 	for s != "" {
 		c, rest := s[0], s[1:]
-		escaped := regexp.MustCompile(`^\\\{\{[A-Za-z0-9_-]+\}\}`).FindString(s)
+		escaped := ""
+		if c == '\\' {
+			escaped = escapedBraces.FindString(s)
+		}
 		switch {
 		case state != single && strings.HasPrefix(s, "\\\n"):
 			rest = rest[1:]
