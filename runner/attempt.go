@@ -53,7 +53,7 @@ func (e *engine) attempt(id plan.ID) *attempt {
 			a.stderr.kind = Stderr
 		}
 		a.id = id
-		a.abandoned = false
+		a.abandoned, a.Resumed = false, false
 		e.attempts[id] = a
 	}
 	return a

@@ -84,7 +84,7 @@ func frameOf(d *dag.DAG) dag.DAG {
 // add compiles tasks, and adds them if there is no problem with any of them.
 func (def *definition) add(tasks []dag.Task) error {
 	var problems *multierror.Error
-	base := len(def.tasks)
+	base, plannedBase := len(def.tasks), len(def.planned)
 	if base+len(tasks) > def.limits.Tasks {
 		return &dag.Problem{
 			Text: fmt.Sprintf("%d tasks, more than the limit of %d", base+len(tasks), def.limits.Tasks),
@@ -121,7 +121,7 @@ func (def *definition) add(tasks []dag.Task) error {
 		})
 	}
 	if problems != nil {
-		def.tasks, def.planned = def.tasks[:base], def.planned[:base]
+		def.tasks, def.planned = def.tasks[:base], def.planned[:plannedBase]
 		def.pools.reset(groups)
 		return problems.ErrorOrNil()
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/statelog"
 )
@@ -69,7 +68,8 @@ type TaskError struct {
 
 func (e *TaskError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "task %q, attempt %d: %v", e.Instance, e.Attempt, e.Err)
+	reason, _, _ := strings.Cut(fmt.Sprint(e.Err), "\n") // a panic's has its stack below
+	fmt.Fprintf(&b, "task %q, attempt %d: %s", e.Instance, e.Attempt, reason)
 	if tail := strings.TrimSpace(e.Tail); tail != "" {
 		if i := strings.LastIndexByte(tail, '\n'); i >= 0 {
 			tail = tail[i+1:]
@@ -81,7 +81,3 @@ func (e *TaskError) Error() string {
 
 // Unwrap returns the cause.
 func (e *TaskError) Unwrap() error { return e.Err }
-
-func asRefused(err error) (*capacity.RefusedError, bool) {
-	return errors.AsType[*capacity.RefusedError](err)
-}

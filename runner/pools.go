@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -149,18 +150,22 @@ func (p *pools) place(t *dag.Task, main string, job dag.Job, planned *plan.Task)
 
 // satisfiable reports a request that no node of the pool could ever grant.
 func (p *pools) satisfiable(pool *poolDef, t *dag.Task, req capacity.Resources) error {
-	if pool.allocator == nil {
-		return nil
-	}
-	lease, err := pool.allocator.TryAllocate(req)
+	err := pool.refusal(req)
 	if err == nil {
-		lease.Release()
 		return nil
 	}
-	if refused, ok := asRefused(err); ok && !refused.Never {
+	if refused, ok := errors.AsType[*capacity.RefusedError](err); ok && !refused.Never {
 		return nil
 	}
 	return &taskProblem{task: t.Name, err: err}
+}
+
+// refusal says why a request would be refused now, or is nil.
+func (d *poolDef) refusal(req capacity.Resources) error {
+	if d.allocator == nil {
+		return nil
+	}
+	return d.allocator.Check(req)
 }
 
 func (p *pools) addGroup(pool int, req capacity.Resources) int {

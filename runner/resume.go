@@ -2,10 +2,254 @@ package runner
 
 import (
 	"context"
+	"fmt"
+	"time"
 
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/expand"
+	"github.com/daggy-go/daggy/runner/internal/plan"
 	"github.com/daggy-go/daggy/statelog"
 )
 
+// Resume goes on with a run that the log has: what is recorded as completed
+// does not run again. If the run is active in this Runner the Handle is that of
+// its engine; if it is closed, nothing starts and Wait returns its report. The
+// error is [statelog.ErrNoRun] if the log does not have the run.
+//
+// Definition and seed come from the log, executors and settings from the
+// Runner. Attempts that were open are run again under their keys by durable
+// executors, and are lost at no cost to the task otherwise.
 func (r *Runner) Resume(ctx context.Context, id string) (*Handle, error) {
-	return nil, statelog.ErrNoRun
+	return r.takeUp(ctx, id, nil, nil)
+}
+
+// Retry reopens a closed run: the named tasks and instances that failed or were
+// killed, and everything downstream of them, get another round of attempts.
+// Without names, everything that failed or was killed does. What completed does
+// not run again. The error is [ErrNothing] if that leaves nothing to do.
+func (r *Runner) Retry(ctx context.Context, id string, names ...string) (*Handle, error) {
+	return r.takeUp(ctx, id, nil, &names)
+}
+
+// takeUp makes an engine of what the log has of a run. d is what its definition
+// should be, if not nil; again is not nil to reopen the run if it is closed.
+func (r *Runner) takeUp(
+	ctx context.Context, id string, d *dag.DAG, again *[]string,
+) (*Handle, error) {
+	if active := r.engineOf(id); active != nil {
+		return active.expect(d)
+	}
+	if r.Log == nil {
+		return nil, fmt.Errorf("%w %q: without Runner.Log, only active runs are known",
+			statelog.ErrNoRun, id)
+	}
+	e, err := r.replay(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("runner: run %s: %w", id, err)
+	}
+	if _, err := e.expect(d); err != nil {
+		return nil, err
+	}
+	if active := r.activate(e); active != nil {
+		return &Handle{active}, nil
+	}
+	h, err := e.goOn(ctx, again)
+	if err != nil {
+		r.deactivate(e)
+		return nil, fmt.Errorf("runner: run %s: %w", id, err)
+	}
+	return h, nil
+}
+
+// goOn sets an engine to work whose plan has all records of the run.
+func (e *engine) goOn(ctx context.Context, again *[]string) (*Handle, error) {
+	var retries []target
+	if again != nil {
+		var err error
+		if retries, err = e.retries(*again); err != nil {
+			return nil, err
+		}
+	}
+	now := time.Now()
+	first := statelog.Record{
+		Kind: statelog.Resumed, Time: now, Engine: e.id, Pools: e.def.pools.records(),
+	}
+	switch {
+	case !e.plan.Closed():
+	case again == nil:
+		return e.shut(), nil
+	default:
+		first.Kind = statelog.Reopened
+		e.closedAt = time.Time{}
+	}
+	seq, err := e.log.Append(ctx, e.run, e.seq, []statelog.Record{first})
+	if err != nil {
+		return nil, err
+	}
+	e.seq = seq
+	if err := e.plan.Apply(&first, nil); err != nil {
+		return nil, err
+	}
+	return e.begin(func() {
+		open := e.openAttempts()
+		e.plan.Restart(now)
+		for _, t := range retries {
+			// What one retry covers downstream may be what another asks for.
+			_ = e.plan.Decide(now, statelog.Retry, t.task, t.instance, true)
+		}
+		e.takeUpAttempts(now, open)
+		e.plan.Tick(now)
+	}), nil
+}
+
+// expect returns the Handle if the run's definition is d, or d is nil.
+func (e *engine) expect(d *dag.DAG) (*Handle, error) {
+	if d != nil {
+		e.mu.Lock()
+		was := e.def.dag()
+		e.mu.Unlock()
+		if err := sameDefinition(e.run, was, d); err != nil {
+			return nil, err
+		}
+	}
+	return &Handle{e}, nil
+}
+
+func (r *Runner) engineOf(id string) *engine {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.active[id]
+}
+
+// shut makes an engine of a closed run, which has nothing to do.
+func (e *engine) shut() *Handle {
+	e.runner.deactivate(e)
+	e.stop(context.Canceled)
+	e.closing, e.over = true, true
+	close(e.finished)
+	return &Handle{e}
+}
+
+// replay folds the records of a run.
+func (r *Runner) replay(ctx context.Context, id string) (*engine, error) {
+	var e *engine
+	for rec, err := range r.Log.Read(ctx, id, 0) {
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			if e, err = r.reopen(ctx, id, &rec); err != nil {
+				return nil, err
+			}
+		}
+		if err := e.fold(&rec); err != nil {
+			return nil, err
+		}
+	}
+	if e == nil {
+		return nil, statelog.ErrNoRun
+	}
+	e.from = e.seq
+	return e, nil
+}
+
+// reopen makes the engine from the first record of a run.
+func (r *Runner) reopen(ctx context.Context, id string, rec *statelog.Record) (*engine, error) {
+	o := rec.Opened
+	switch {
+	case rec.Kind != statelog.Opened || o == nil:
+		return nil, fmt.Errorf("the log begins with a record of kind %v", rec.Kind)
+	case o.Version != statelog.Version || o.Expansion != expand.Version:
+		return nil, fmt.Errorf("it was recorded in version %d with expansion %d; "+
+			"this library has %d and %d", o.Version, o.Expansion, statelog.Version, expand.Version)
+	}
+	def, err := r.compile(o.Definition())
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.engine(ctx, id, def)
+	if err != nil {
+		return nil, err
+	}
+	e.key, e.opened = o.KeyPrefix, rec.Time
+	e.plan = plan.New(e.planConfig(o))
+	def.planned = nil
+	return e, nil
+}
+
+func (e *engine) fold(rec *statelog.Record) error {
+	var spliced []plan.Task
+	if rec.Kind == statelog.Done && rec.Class == statelog.Success && len(rec.Output) > 0 {
+		// Limits may have been lowered since: what was accepted stays.
+		tasks, err := dag.ParseTasks(rec.Output)
+		if err == nil {
+			spliced, err = e.def.splice(rec.Task, tasks)
+		}
+		if err != nil {
+			return fmt.Errorf("record %d: output of a generator: %w", rec.Seq, err)
+		}
+		e.plan.GrowGroups(e.def.pools.planGroups())
+	}
+	e.seq = rec.Seq
+	if rec.Kind == statelog.Closed {
+		e.closedAt = rec.Time
+	}
+	if rec.Kind == statelog.Reopened {
+		e.closedAt = time.Time{}
+	}
+	return e.plan.Apply(rec, spliced)
+}
+
+// target is a task, with instance [statelog.WholeTask], or an instance.
+type target struct{ task, instance int }
+
+// retries finds what to give another round of attempts.
+func (e *engine) retries(names []string) ([]target, error) {
+	var found []target
+	for _, name := range names {
+		task, instance, err := e.def.find(name)
+		if err != nil {
+			return nil, err
+		}
+		if e.plan.CanRetry(task, instance) {
+			found = append(found, target{task, instance})
+		}
+	}
+	for task := 0; len(names) == 0 && task < e.plan.Len(); task++ {
+		if e.plan.CanRetry(task, statelog.WholeTask) {
+			found = append(found, target{task, statelog.WholeTask})
+		}
+	}
+	if len(found) == 0 {
+		return nil, ErrNothing
+	}
+	return found, nil
+}
+
+func (e *engine) openAttempts() []plan.ID {
+	var open []plan.ID
+	for id := range e.plan.Opens {
+		open = append(open, id)
+	}
+	return open
+}
+
+// takeUpAttempts goes on with attempts that another engine left open (L4).
+func (e *engine) takeUpAttempts(now time.Time, open []plan.ID) {
+	for _, id := range open {
+		a := e.plan.Open(id)
+		pool := &e.def.pools.list[e.def.pools.groups[a.Group].pool]
+		if !pool.durable {
+			e.plan.Finish(now, id, &plan.Outcome{
+				Lost: true, Interrupted: true, Start: now, Reason: "its engine ended",
+			})
+			continue
+		}
+		mine := e.attempt(id)
+		mine.Resumed = true
+		if pool.allocator != nil {
+			mine.lease = pool.allocator.Restore(a.Node, e.def.pools.groups[a.Group].resources)
+		}
+		e.plan.Again(id)
+	}
 }

@@ -113,13 +113,14 @@ func (r *Runner) Start(ctx context.Context, d *dag.DAG) (*Handle, error) {
 }
 
 // Ensure starts a run of d with the given ID, or goes on with the run of that
-// ID if there is one, see [Runner.Resume]. IDs are 1 to 200 printable
-// characters.
+// ID if there is one, see [Runner.Resume]. If that has another definition, the
+// error is [ErrDefinitionChanged] and says what changed. IDs are 1 to 200
+// printable characters.
 func (r *Runner) Ensure(ctx context.Context, id string, d *dag.DAG) (*Handle, error) {
 	if err := checkRunID(id); err != nil {
 		return nil, err
 	}
-	h, err := r.Resume(ctx, id)
+	h, err := r.takeUp(ctx, id, d, nil)
 	if errors.Is(err, statelog.ErrNoRun) {
 		return r.start(ctx, id, d)
 	}

@@ -160,11 +160,11 @@ func (e *engine) classify(a *attempt, result executor.Result, err error) plan.Ou
 	o := plan.Outcome{Class: statelog.Success}
 	if err == nil && result.OK() {
 		if !isZero(&result) {
-			o.Result = &result
+			o.Result = heap(result)
 		}
 		return o
 	}
-	o.Result = &result
+	o.Result = heap(result)
 	o.Reason = result.Message
 	if err == nil {
 		o.Class = statelog.Failure
@@ -199,6 +199,10 @@ func (e *engine) classify(a *attempt, result executor.Result, err error) plan.Ou
 	}
 	return o
 }
+
+// heap keeps a result that says something. Most say nothing, and stay on the
+// stack.
+func heap(r executor.Result) *executor.Result { return &r }
 
 // isZero reports whether a result says nothing that has to be recorded.
 func isZero(r *executor.Result) bool {

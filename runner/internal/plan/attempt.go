@@ -11,8 +11,9 @@ import (
 type Outcome struct {
 	// Class of the end. The plan makes another of it if the engine ended it.
 	Class statelog.Class
-	// Lost and NotStarted are the errors of these names.
-	Lost, NotStarted bool
+	// Lost and NotStarted are the errors of these names. Interrupted makes a
+	// loss cost nothing.
+	Lost, NotStarted, Interrupted bool
 	// RetryAfter is how long to wait at least, after NotStarted.
 	RetryAfter time.Duration
 	// Permanent: not to be retried.
@@ -152,7 +153,7 @@ func (p *Plan) judge(id ID, o *Outcome, r *statelog.Record) {
 	}
 	policy := &p.policies[t.policy]
 	switch {
-	case a.stop == statelog.Interrupted:
+	case a.stop == statelog.Interrupted, o.Interrupted && a.stop == statelog.Success:
 		r.Kind, r.Class = statelog.Lost, statelog.Interrupted
 	case a.stop != statelog.Success:
 		r.Class, r.Delay = a.stop, -1
@@ -209,6 +210,9 @@ func (p *Plan) handOverAgain(id ID, task, number int32) {
 	a.paused = false
 	p.act(Action{Kind: Start, ID: id})
 }
+
+// Again hands over an attempt that was replayed and is still open.
+func (p *Plan) Again(id ID) { p.act(Action{Kind: Start, ID: id}) }
 
 // Withdraw closes attempts that no executor has, at no cost: the start that was
 // asked for will not be.

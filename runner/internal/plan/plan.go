@@ -207,11 +207,9 @@ func (p *Plan) Begin(now time.Time) {
 	p.settle(now)
 }
 
-// Restart goes on with a run whose records were applied.
-func (p *Plan) Restart(now time.Time) {
-	p.indexAll(now)
-	p.settle(now)
-}
+// Restart makes a plan to which the records of a run were applied ready to go
+// on. Call [Plan.Tick] when what is open and what is to be retried is settled.
+func (p *Plan) Restart(now time.Time) { p.indexAll(now) }
 
 // Take returns what there is to do. The caller may use it until it calls
 // Recycle with it.

@@ -1,5 +1,7 @@
 package plan
 
+import "github.com/daggy-go/daggy/statelog"
+
 // State of an instance, as users know it (R1).
 type State uint8
 
@@ -73,6 +75,16 @@ func (p *Plan) State(task, instance int) State {
 		}
 	}
 	return s
+}
+
+// CanRetry reports whether an instance, or any of a task, failed or was killed.
+func (p *Plan) CanRetry(task, instance int) bool {
+	t := &p.tasks[task]
+	if instance == statelog.WholeTask {
+		return t.bad > 0
+	}
+	s := p.states[t.first+int32(instance)]
+	return s == failed || s == killed
 }
 
 // Closed reports whether the run is closed in the log.
