@@ -52,7 +52,8 @@ func Detect() (Resources, error) {
 
 // DetectDaemon is [Detect] for a program that has the machine to itself and has
 // to stay responsive: two cores less, but not none, and 75 % of the memory, but
-// not less than 100 MB.
+// not less than 100 MB. It is a default: whoever is told to use all cores takes
+// their number from Detect.
 func DetectDaemon() (Resources, error) {
 	m, err := detect()
 	if err != nil {

@@ -16,7 +16,8 @@ const (
 	v1Mount = "30 23 0:26 / /sys/fs/cgroup ro,nosuid shared:8 - tmpfs tmpfs ro,mode=755\n" +
 		"33 30 0:30 / /sys/fs/cgroup/cpu,cpuacct rw shared:15 - cgroup cgroup rw,cpu,cpuacct\n" +
 		"34 30 0:31 / /sys/fs/cgroup/memory rw shared:16 - cgroup cgroup rw,memory\n"
-	ownCPU      = "33 30 0:30 /docker/x /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct\n"
+	ownCPU = "33 30 0:30 /docker/x /sys/fs/cgroup/cpu,cpuacct ro - " +
+		"cgroup cgroup rw,cpu,cpuacct\n"
 	ownMemory   = "34 30 0:31 /docker/x /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n"
 	spacedMount = `36 24 0:30 / /mnt/my\040cgroups rw - cgroup2 cgroup2 rw` + "\n"
 	v1Groups    = "5:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n"
