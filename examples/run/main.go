@@ -1,0 +1,154 @@
+// Command run runs a DAG that is written in JSON, on this machine.
+//
+//	run [flags] FILE
+//
+// FILE "-" is the standard input. What became of every task goes to the
+// standard output, as a table or with -report json as one JSON object:
+//
+//	{"run": …, "state": …, "tasks": {NAME: {"state": …, "attempts": N,
+//	 "exitCode": N, "start": …, "end": …, "stdout": …, "stderr": …, "reason": …}}}
+//
+// Instances have their own names, such as calc_1. What never was, such as the
+// exit code of a command that could not be executed, is null. Bytes of the
+// output that are not UTF-8 are shown as U+FFFD; where output was too long to
+// be kept, "stdoutDropped" and "stderrDropped" count the bytes that are missing.
+//
+// The exit code is 0 if the run completed, 1 if it did not, and 2 for a bad
+// definition or bad usage, with every problem on a line of the standard error
+// and nothing started. (The go command itself turns any other code than 0 into
+// 1: build the program to see them.)
+//
+// The first interrupt stops what runs and reports; the second ends the program
+// at once.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/runner"
+)
+
+// Exit codes.
+const (
+	exitCompleted    = 0
+	exitNotCompleted = 1
+	exitBad          = 2 // nothing was started
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// From then on the next signal does what it does to any program.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run is the program. It returns its exit code.
+func run(ctx context.Context, args []string, std streams) int {
+	o, err := parseFlags(args, std.err)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitCompleted
+	case err != nil:
+		return exitBad // the flag package has said why
+	}
+	data, err := o.read(std.in)
+	if err != nil {
+		fmt.Fprintln(std.err, "run:", err)
+		return exitBad
+	}
+	d, err := dag.Parse(data)
+	if err == nil {
+		return o.execute(ctx, definition{d, data}, std)
+	}
+	return o.refuse(std.err, err)
+}
+
+// A definition is a DAG and the text that it was read from.
+type definition struct {
+	*dag.DAG
+	text []byte
+}
+
+// execute draws d or runs it.
+func (o *options) execute(ctx context.Context, d definition, std streams) int {
+	r := o.runner(d.DAG, std.err)
+	if o.graph != "" {
+		err := r.Validate(d.DAG)
+		if err != nil {
+			return o.refuse(std.err, dag.Locate(d.text, err))
+		}
+		return done(std.err, draw(std.out, d.DAG, o.graph))
+	}
+	h, err := o.start(ctx, r, d.DAG)
+	if err != nil {
+		return o.refuse(std.err, dag.Locate(d.text, err))
+	}
+	// The end of ctx interrupts the run, which then is over soon.
+	report, err := h.Wait(context.WithoutCancel(ctx))
+	code := exitCompleted
+	for _, e := range leaves(err) {
+		fmt.Fprintln(std.err, "run:", e)
+		code = exitNotCompleted
+	}
+	write := writeText
+	if o.report == "json" {
+		write = writeJSON
+	}
+	return max(code, done(std.err, write(std.out, report)))
+}
+
+// start starts a run under the ID that was asked for.
+func (o *options) start(ctx context.Context, r *runner.Runner, d *dag.DAG) (*runner.Handle, error) {
+	if o.run == "" {
+		return r.Start(ctx, d)
+	}
+	return r.Ensure(ctx, o.run, d)
+}
+
+// done returns the exit code of what failed only for want of a place to write.
+func done(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitCompleted
+	}
+	fmt.Fprintln(stderr, "run:", err)
+	return exitNotCompleted
+}
+
+// refuse prints what is wrong with the definition, a line for each problem.
+func (o *options) refuse(stderr io.Writer, err error) int {
+	for _, problem := range leaves(err) {
+		fmt.Fprintf(stderr, "%s: %v\n", o.file, problem)
+	}
+	return exitBad
+}
+
+// leaves returns the errors that err is made of, or err itself.
+func leaves(err error) []error {
+	if e, ok := errors.AsType[*runner.RunError](err); ok {
+		err = e.Err
+	}
+	var all []error
+	switch e := err.(type) { //nolint:errorlint // What wraps a list is a leaf with a context.
+	case nil:
+	case interface{ WrappedErrors() []error }:
+		for _, part := range e.WrappedErrors() {
+			all = append(all, leaves(part)...)
+		}
+	default:
+		all = append(all, err)
+	}
+	return all
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/executor/sim"
+	"github.com/daggy-go/daggy/runner"
+)
+
+// options are the command line.
+type options struct {
+	file     string // for people
+	path     string // "-": the standard input
+	run      string
+	executor string
+	parallel int
+	failFast bool
+	graph    string
+	report   string
+	progress string
+}
+
+const usage = `usage: run [flags] FILE
+Runs the DAG in FILE ("-": the standard input) and reports what became of it.
+
+  -run ID              the ID of the run (default: a new one)
+  -executor fork|sim   fork runs commands on this machine (default); sim runs
+                       nothing: all tasks succeed at once, generators add none
+  -parallel N          cores to share out; a job takes one unless it asks for
+                       others (default: all of this machine)
+  -fail-fast           stop everything at the first failure
+  -graph mermaid|dot   print the graph and run nothing
+  -report text|json    the form of the report (default text)
+  -progress auto|off   auto (default): a live display if the standard error is
+                       a terminal, else a line now and then
+`
+
+// parseFlags reads the command line. It has said what is wrong when it returns
+// an error.
+func parseFlags(args []string, stderr io.Writer) (*options, error) {
+	o := &options{executor: "fork", report: "text", progress: "auto"}
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&o.run, "run", "", "")
+	fs.Func("log", "", func(string) error {
+		return errors.New("runs are only kept in memory so far, leave it out")
+	})
+	choice(fs, &o.executor, "executor", "fork", "sim")
+	fs.Func("parallel", "", o.setParallel)
+	fs.BoolVar(&o.failFast, "fail-fast", false, "")
+	choice(fs, &o.graph, "graph", "mermaid", "dot")
+	choice(fs, &o.report, "report", "text", "json")
+	choice(fs, &o.progress, "progress", "auto", "off")
+	err := fs.Parse(args)
+	if err == nil && fs.NArg() != 1 {
+		err = fmt.Errorf("want one FILE, got %d; flags come before it", fs.NArg())
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stderr, usage)
+	case err != nil:
+		fmt.Fprintf(stderr, "run: %v\nrun: -h shows the usage\n", err)
+	default:
+		o.path, o.file = fs.Arg(0), fs.Arg(0)
+	}
+	if o.path == "-" {
+		o.file = "standard input"
+	}
+	return o, err
+}
+
+// choice defines a flag that is one of some words.
+func choice(fs *flag.FlagSet, value *string, name string, words ...string) {
+	fs.Func(name, "", func(s string) error {
+		if !slices.Contains(words, s) {
+			return fmt.Errorf("want one of %s", strings.Join(words, ", "))
+		}
+		*value = s
+		return nil
+	})
+}
+
+func (o *options) setParallel(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return errors.New("want a number of cores")
+	}
+	o.parallel = n
+	return nil
+}
+
+// read reads the definition, no more of it than Parse would accept.
+func (o *options) read(stdin io.Reader) ([]byte, error) {
+	in := stdin
+	if o.path != "-" {
+		f, err := os.Open(o.path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, dag.Limits{}.WithDefaults().Definition+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", o.file, err)
+	}
+	return data, nil
+}
+
+// runner wires what the options say.
+func (o *options) runner(d *dag.DAG, stderr io.Writer) *runner.Runner {
+	local := fork.New(fork.Config{Capacity: o.capacity()})
+	r := &runner.Runner{Executor: local, FailFast: o.failFast, Observers: o.observers(stderr)}
+	if o.executor == "sim" {
+		// The same capacity, so that what fork would refuse is refused.
+		r.Executor = sim.New(sim.Config{Allocator: local.Allocator(), Script: script(d)})
+	}
+	return r
+}
+
+// capacity is that of this machine with the number of cores asked for. Nil: let
+// the executor find out.
+func (o *options) capacity() capacity.Resources {
+	if o.parallel == 0 {
+		return nil
+	}
+	total, err := capacity.Detect()
+	if err != nil {
+		total = capacity.Resources{} // as the executor does
+	}
+	total[dag.Cores] = int64(o.parallel)
+	return total
+}
+
+// script has simulated generators print what adds no tasks.
+func script(d *dag.DAG) map[string]sim.Behaviour {
+	s := map[string]sim.Behaviour{}
+	for _, t := range d.Tasks {
+		if t.Generator {
+			s[t.Name] = sim.Behaviour{Stdout: "{}\n"}
+		}
+	}
+	return s
+}
