@@ -41,7 +41,8 @@ type compiler struct {
 	texts    []text // those with values of lists in them
 }
 
-// compile returns the template of t. If it adds to found, that is worthless.
+// compile returns the template of t. If it adds to found, that can make no
+// instances.
 func compile(
 	t *dag.Task, defaults *dag.Job, params dag.Parameters, limit int, found *problems,
 ) *Template {

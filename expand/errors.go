@@ -38,17 +38,20 @@ func (p *problems) add(err error) {
 	p.errs = append(p.errs, err)
 }
 
-func (p *problems) addOnce(found *problem) {
-	key := *found
-	key.Task = ""
-	if p.seen[key] {
+// addDefault adds a problem of the job defaults, unless it came up with another
+// task. It is theirs and can be fixed there, so the task is only mentioned.
+func (p *problems) addDefault(found *problem) {
+	task := found.Task
+	found.Task = ""
+	if p.seen[*found] {
 		p.repeated++
 		return
 	}
 	if p.seen == nil {
 		p.seen = map[problem]bool{}
 	}
-	p.seen[key] = true
+	p.seen[*found] = true
+	found.Text += fmt.Sprintf(" (task %s takes this default)", shorten(task))
 	p.addNew(found)
 }
 
@@ -160,12 +163,9 @@ func (at place) String() string {
 }
 
 func (c *compiler) problem(at place, text, hint string) {
-	c.report(at, &problem{Task: c.task.Name, Field: at.member(), Text: text, Hint: hint})
-}
-
-func (c *compiler) report(at place, p *problem) {
+	p := &problem{Task: c.task.Name, Field: at.member(), Text: text, Hint: hint}
 	if at.defaults {
-		c.found.addOnce(p)
+		c.found.addDefault(p)
 		return
 	}
 	c.found.addNew(p)

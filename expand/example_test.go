@@ -2,7 +2,6 @@ package expand_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/daggy-go/daggy/dag"
@@ -17,12 +16,12 @@ func ExampleCompile() {
 	task := dag.Task{Name: "calc_date", Job: dag.Command("calc", "--on={{HOST}}", "{{DATE}}")}
 	t, err := expand.Compile(task, dag.Job{}, params)
 	if err != nil {
-		fmt.Fprintln(os.Stdout, err)
+		fmt.Println(err)
 		return
 	}
 	for i := range t.Len() {
 		in := t.At(i)
-		fmt.Fprintln(os.Stdout, in.Name, in.Job.Command)
+		fmt.Println(in.Name, in.Job.Command)
 	}
 	// Output:
 	// calc_date_1 [calc --on=db1 2021-01-01]
@@ -39,11 +38,11 @@ func ExampleExpand() {
 		},
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stdout, err)
+		fmt.Println(err)
 		return
 	}
 	for _, t := range d.Tasks {
-		fmt.Fprintf(os.Stdout, "%s: %q after %q\n", t.Name, t.Job.Command, t.Parents)
+		fmt.Printf("%s: %q after %q\n", t.Name, t.Job.Command, t.Parents)
 	}
 	// Output:
 	// calc_1: ["calc" "on 2021-01-01"] after []
@@ -60,7 +59,7 @@ func ExampleValidate() {
 			{Name: "plot_2"},
 		},
 	})
-	fmt.Fprintln(os.Stdout, strings.ReplaceAll(err.Error(), "; ", ";\n    "))
+	fmt.Println(strings.ReplaceAll(err.Error(), "; ", ";\n    "))
 	// Output:
 	// invalid definition:
 	//   task "calc": job.command[1]: word 2 refers to {{DAET}}, and there is no such parameter;
@@ -73,10 +72,10 @@ func ExampleExpander() {
 	x := expand.Expander{Limits: dag.Limits{Product: 3}}
 	_, err := x.Compile(dag.Task{Name: "calc", Job: dag.Command("{{X}}", "{{Y}}")}, dag.Job{},
 		dag.Parameters{"X": dag.List("1", "2"), "Y": dag.List("1", "2")})
-	fmt.Fprintln(os.Stdout, strings.ReplaceAll(err.Error(), ": ", ":\n  "))
+	fmt.Println(strings.ReplaceAll(err.Error(), ", ", ",\n"))
 	// Output:
-	// invalid definition:
-	//   task "calc":
-	//   parameters:
-	//   X (2) × Y (2) makes 4 instances of this task, the limit is 3; shorten a list, refer to fewer of them, or raise Limits.Product
+	// invalid definition: task "calc": parameters: X (2) × Y (2) makes 4 instances of this task,
+	// the limit is 3; shorten a list,
+	// refer to fewer of them,
+	// or raise Limits.Product
 }

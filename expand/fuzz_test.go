@@ -142,8 +142,9 @@ func requireSameInstances(t *testing.T, d, out *dag.DAG) {
 // (D3, S4), and which words there are by an oracle and by shlex.
 func FuzzCommandString(f *testing.F) {
 	for _, s := range []string{
-		`a 'b c' "d e" f\ g`, `echo # 5`, `a#b #c "#d"`, `"\.go$" '\n' \n`, "a \\\n b", `\{{A}} "\{{A}}" '\{{A}}'`,
-		`\\{{A}} {{A}}`, `'`, `"\"`, `\`, " \t", `"" ''`, `a""b`, "é\\é", `{{'A'}}`, "\xff'", `"\`, `\#`, `$HOME;|&`,
+		`a 'b c' "d e" f\ g`, `echo # 5`, `a#b #c "#d"`, `"\.go$" '\n' \n`, "a \\\n b",
+		`\{{A}} "\{{A}}" '\{{A}}'`, `\\{{A}} {{A}}`, `'`, `"\"`, `\`, " \t", `"" ''`, `a""b`,
+		"é\\é", `{{'A'}}`, "\xff'", `"\`, `\#`, `$HOME;|&`,
 	} {
 		f.Add(s, "two words", "'#")
 	}

@@ -89,10 +89,13 @@ func TestNamesAdd(t *testing.T) {
 		clash   string // in the last one
 	}{
 		{name: "plain tasks", batches: []batch{{"calc": 0, "calc_1": 0}, {"b": 0, "calc_2": 0}}},
-		{name: "far enough", batches: []batch{{"calc": 3}, {"calc_4": 0, "calc_0": 0, "calc_01": 0}}},
+		{
+			name:    "far enough",
+			batches: []batch{{"calc": 3}, {"calc_4": 0, "calc_0": 0, "calc_01": 0}},
+		},
 		{name: "in one batch", batches: []batch{{"calc": 3, "calc_3": 0}}, clash: "calc_3"},
-		{name: "task after instances", batches: []batch{{"calc": 3}, {"calc_3": 0}}, clash: "calc_3"},
-		{name: "instances after task", batches: []batch{{"calc_3": 0}, {"calc": 3}}, clash: "calc_3"},
+		{name: "task comes later", batches: []batch{{"calc": 3}, {"calc_3": 0}}, clash: "calc_3"},
+		{name: "task came before", batches: []batch{{"calc_3": 0}, {"calc": 3}}, clash: "calc_3"},
 		{
 			name: "the least", clash: "calc_4",
 			batches: []batch{{"calc_9": 0}, {"calc_4": 0, "calc_7": 0}, {"calc": 4}},

@@ -7,10 +7,10 @@ import (
 )
 
 // multiply computes the number of instances (D2): the product of the lengths of
-// all lists, which is at most limit. Nothing of that size is allocated.
+// all lists, which is at most limit. Nothing of that size is allocated. It is 0
+// if there are problems.
 func (c *compiler) multiply(limit int) {
 	t := c.out
-	t.count = 1
 	empty := false
 	for _, r := range t.refs {
 		empty = empty || r.value.Len() == 0

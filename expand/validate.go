@@ -47,7 +47,7 @@ type validator struct {
 	// The task with the most of them.
 	most    int
 	mostOf  string
-	invalid bool // the number of instances is unknown
+	invalid bool // the number of instances may be another
 }
 
 // definition checks what belongs to no task.
@@ -81,15 +81,12 @@ func (v *validator) tasks() {
 func (v *validator) compile(i int) {
 	t, before := &v.dag.Tasks[i], v.found.total()
 	template := compile(t, &v.dag.JobDefaults, v.dag.Parameters, v.limits.Product, &v.found)
-	if v.found.total() > before {
-		v.invalid = true
-		return
-	}
+	v.invalid = v.invalid || v.found.total() > before
 	if v.templates != nil {
 		v.templates[i] = template
 	}
 	v.count(t.Name, template.count)
-	if template.Multiplied() {
+	if template.Multiplied() && template.count > 0 {
 		if v.multiplied == nil {
 			v.multiplied = map[string]int{}
 		}

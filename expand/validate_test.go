@@ -28,7 +28,8 @@ func TestValidate(t *testing.T) {
 		{name: "the zero DAG"},
 		{name: "plain", dag: dag.DAG{Tasks: []dag.Task{plain("a"), plain("b", "a")}}},
 		{name: "multiplied", dag: dag.DAG{
-			Parameters: two, Tasks: []dag.Task{multiplied, plain("calc_3", "calc"), plain("calc_0")},
+			Parameters: two,
+			Tasks:      []dag.Task{multiplied, plain("calc_3", "calc"), plain("calc_0")},
 		}},
 		{
 			name: "D2: an empty list, though unused, and once",
@@ -41,14 +42,16 @@ func TestValidate(t *testing.T) {
 		{
 			name: "D2: an empty list of a task",
 			dag: dag.DAG{Parameters: two, Tasks: []dag.Task{{
-				Name: "calc", Job: dag.Command("{{L}}"), Parameters: dag.Parameters{"L": dag.List()},
+				Name: "calc", Job: dag.Command("{{L}}"),
+				Parameters: dag.Parameters{"L": dag.List()},
 			}}},
 			want: []string{"calc:parameters.L"},
 		},
 		{
 			name: "D3: unknown names, each where it is",
 			dag: dag.DAG{Tasks: []dag.Task{
-				{Name: "a", Job: dag.Command("{{X}}", "{{Y}}")}, {Name: "b", Job: dag.Command("{{X}}")},
+				{Name: "a", Job: dag.Command("{{X}}", "{{Y}}")},
+				{Name: "b", Job: dag.Command("{{X}}")},
 			}},
 			want: []string{"a:job.command[0]", "a:job.command[1]", "b:job.command[0]"},
 		},
@@ -58,7 +61,7 @@ func TestValidate(t *testing.T) {
 				JobDefaults: dag.Job{CommandString: "run {{X}}"},
 				Tasks:       []dag.Task{{Name: "a"}, {Name: "b"}, plain("c")},
 			},
-			want: []string{"a:jobDefaults.commandString"},
+			want: []string{":jobDefaults.commandString"},
 		},
 		{name: "D3: a name that only a task has", dag: dag.DAG{
 			JobDefaults: dag.Command("{{X}}"),
@@ -147,7 +150,8 @@ func TestValidate(t *testing.T) {
 func TestValidateCycle(t *testing.T) {
 	t.Parallel()
 	err := expand.Validate(&dag.DAG{Tasks: []dag.Task{
-		{Name: "a", Parents: []string{"b"}, Job: dag.Command("{{X}}")}, {Name: "b", Parents: []string{"a"}},
+		{Name: "a", Parents: []string{"b"}, Job: dag.Command("{{X}}")},
+		{Name: "b", Parents: []string{"a"}},
 	}})
 	_, ok := errors.AsType[*dag.CycleError](err)
 	require.True(t, ok)
@@ -165,7 +169,9 @@ func TestValidateBoundsErrors(t *testing.T) {
 	require.True(t, ok)
 	require.Len(t, many.Errors, 101)
 	require.Contains(t, many.Errors[100].Error(), "4900")
-	require.Empty(t, many.Errors[100].(*dag.Problem).Task)
+	last, ok := errors.AsType[*dag.Problem](many.Errors[100])
+	require.True(t, ok)
+	require.Empty(t, last.Task)
 }
 
 // D11: sums do not overflow either.
@@ -183,4 +189,30 @@ func TestValidateSumOverflow(t *testing.T) {
 	}
 	err := expand.Expander{Limits: dag.Limits{Product: -1, Instances: 1 << 62}}.Validate(&d)
 	require.Equal(t, []string{":"}, fields(t, err))
+}
+
+// Problems have the paths of the JSON form, so that they can be shown in it.
+func TestProblemsAreLocated(t *testing.T) {
+	t.Parallel()
+	text := []byte(`{
+  "parameters": {"DATE": ["a", "b"]},
+  "jobDefaults": {"environment": ["A=1",
+    "B={{DAT}}"]},
+  "tasks": {
+    "calc": {"job": {"command": ["calc",
+      "{{DATES}}"], "workDir":
+      "{{D}}", "slurm": {"args": ["x",
+      "{{E}}"]}}},
+    "plot": {"job": {"commandString":
+      "plot {{DATE}}"}},
+    "plot_1": {}
+  }
+}`)
+	d, err := dag.Parse(text)
+	require.NoError(t, err)
+	var lines []int
+	for _, p := range problems(t, dag.Locate(text, expand.Validate(d))) {
+		lines = append(lines, p.Line)
+	}
+	require.Equal(t, []int{4, 7, 7, 9, 12}, lines)
 }

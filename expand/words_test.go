@@ -31,18 +31,20 @@ func TestCommandString(t *testing.T) {
 		{"beyond ASCII", `größe "ü\é" \€uro`, []string{"größe", `ü\é`, "€uro"}},
 		{"no comments", "a #5 # b\nc#d '#e'", []string{"a", "#5", "#", "b", "c#d", "#e"}},
 		{"no comment after a quoted word", `'a'#b \#c`, []string{"a#b", "#c"}},
-		{"no shell", "a|b $HOME; *.go && c > d", []string{"a|b", "$HOME;", "*.go", "&&", "c", ">", "d"}},
+		{"no shell", "a|b $HOME; *.go && > d", []string{"a|b", "$HOME;", "*.go", "&&", ">", "d"}},
 		{"value with all of that", "run {{A}} x", []string{"run", `a b 'c" #\`, "x"}},
-		{"value in quotes", `run "--a={{A}}" '{{A}}'`, []string{"run", `--a=a b 'c" #\`, `a b 'c" #\`}},
+		{"value in quotes", `"--a={{A}}" '{{A}}'`, []string{`--a=a b 'c" #\`, `a b 'c" #\`}},
 		{"empty value", "run {{EMPTY}} x", []string{"run", "", "x"}},
 		{"list", "run {{L}}", []string{"run", "x y"}},
-		{"escaped", `\{{A}} "\{{A}}" '\{{A}}' x\{{A}}`, []string{"{{A}}", "{{A}}", "{{A}}", "x{{A}}"}},
+		{"escaped", `\{{A}} "\{{A}}" '\{{A}}'`, []string{"{{A}}", "{{A}}", "{{A}}"}},
+		{"escaped inside", `x\{{A}}"y\{{A}}"'z'`, []string{"x{{A}}y{{A}}z"}},
 		{"escaped twice", `\\{{A}}`, []string{"{{A}}"}},
 		{"other braces", `{{.ID}} "{{ A }}"`, []string{"{{.ID}}", "{{ A }}"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			template := compile(t, dag.Task{Name: "t", Job: dag.Job{CommandString: test.in}}, params)
+			task := dag.Task{Name: "t", Job: dag.Job{CommandString: test.in}}
+			template := compile(t, task, params)
 			job := template.At(0).Job
 			require.Equal(t, test.want, job.Command)
 			require.Empty(t, job.CommandString)
