@@ -79,7 +79,7 @@ func (d *DAG) DOT(w io.Writer, o Drawing) error {
 	}
 	p := pen{w: bufio.NewWriter(w)}
 	p.printf("digraph {\n    rankdir=%s\n", o.direction())
-	p.printf("    node [shape=box style=filled fillcolor=%q fontname=%q]\n", "#ffffff", "sans-serif")
+	p.printf("    node [shape=box style=filled fillcolor=\"#ffffff\" fontname=\"sans-serif\"]\n")
 	for i := range d.Tasks {
 		t := &d.Tasks[i]
 		p.printf(`    t%d [label="%s"`, i, dotText.Replace(t.Name))

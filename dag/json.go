@@ -69,6 +69,9 @@ func (d DAG) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON is [Parse] into d. It leaves d alone on error.
 func (d *DAG) UnmarshalJSON(data []byte) error {
+	if isNull(data) {
+		return nil
+	}
 	v, err := Parse(data)
 	if err == nil {
 		*d = *v
@@ -86,6 +89,9 @@ func (t Task) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what [Task.MarshalJSON] writes: a task as in a definition
 // and with a member "name". It leaves t alone on error.
 func (t *Task) UnmarshalJSON(data []byte) error {
+	if isNull(data) {
+		return nil
+	}
 	var v Task
 	err := unmarshal(data, "the task", func(d *decoder) { d.readTask(&v, true) })
 	if err == nil {
@@ -104,6 +110,9 @@ func (j Job) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a job as it is in a definition. It leaves j alone on
 // error.
 func (j *Job) UnmarshalJSON(data []byte) error {
+	if isNull(data) {
+		return nil
+	}
 	var v Job
 	err := unmarshal(data, "the job", func(d *decoder) { d.readJob(&v, "") })
 	if err == nil {
@@ -134,11 +143,11 @@ func (v *Value) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// unmarshal reads data, which a null leaves alone as encoding/json wants it.
+// isNull reports whether data is what encoding/json wants to change nothing.
+func isNull(data []byte) bool { return string(bytes.TrimSpace(data)) == "null" }
+
+// unmarshal reads data with read, within the default limits.
 func unmarshal(data []byte, what string, read func(d *decoder)) error {
-	if string(bytes.TrimSpace(data)) == "null" {
-		return nil
-	}
 	l := Limits{}.WithDefaults()
 	d := newDecoder(data, l)
 	return d.readAll(l.Definition, what, func() { read(d) })

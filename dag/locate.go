@@ -1,7 +1,9 @@
 package dag
 
 import (
+	"cmp"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,33 +16,51 @@ import (
 // [DAG.Validate] finds can so be shown where it is written: the member, if there
 // is one, else what it is missing from. It returns err.
 //
-// It looks at each [*Problem] in err that has no place yet, and alters it.
+// It alters each [*Problem] in err that has no place yet, and sorts those that
+// were collected by their places. Cycles have none and come last.
 func Locate(data []byte, err error) error {
 	l := locator{scanner: newScanner(data, maxDepth), root: &signpost{}}
 	l.collect(err)
-	if len(l.root.ahead) == 0 {
+	if len(l.wanted) == 0 {
 		return err
 	}
 	l.walk(l.root, 1)
-	for _, p := range l.root.ahead {
+	for _, p := range l.wanted {
 		if p.depth > 0 {
 			l.found = append(l.found, finding{p.Problem, p.at})
 		}
 	}
 	l.place()
+	if multi := (*multierror.Error)(nil); errors.As(err, &multi) {
+		slices.SortStableFunc(multi.Errors, byPlace)
+	}
 	return err
+}
+
+func byPlace(a, b error) int {
+	lineA, columnA := placeOf(a)
+	lineB, columnB := placeOf(b)
+	return cmp.Or(cmp.Compare(lineA, lineB), cmp.Compare(columnA, columnB))
+}
+
+func placeOf(err error) (line, column int) {
+	if p := (*Problem)(nil); errors.As(err, &p) && p.Line > 0 {
+		return p.Line, p.Column
+	}
+	return math.MaxInt, 0
 }
 
 // A locator walks the text once, along signposts to the problems.
 type locator struct {
 	scanner
-	root *signpost
+	root   *signpost
+	wanted []*sought
 }
 
-// A signpost stands at a value in the text where problems may be further on.
+// A signpost stands at a value in the text.
 type signpost struct {
 	members map[string]*signpost // "[1]": the second one
-	ahead   []*sought
+	ahead   []*sought            // what is here or further on
 }
 
 // sought is a problem, and the deepest place on the way to it that was reached.
@@ -58,6 +78,7 @@ func (l *locator) collect(err error) {
 	}
 	if p := (*Problem)(nil); errors.As(err, &p) && p.Line == 0 {
 		s := &sought{Problem: p}
+		l.wanted = append(l.wanted, s)
 		for _, path := range paths(p) {
 			l.root.add(path, s)
 		}
@@ -90,18 +111,18 @@ func paths(p *Problem) [][]string {
 }
 
 func (n *signpost) add(path []string, p *sought) {
-	if !slices.Contains(n.ahead, p) {
-		n.ahead = append(n.ahead, p)
+	for i, name := range path {
+		next := n.members[name]
+		if next == nil {
+			next = &signpost{}
+			put(&n.members, name, next)
+		}
+		// All tasks together are no place for what concerns one.
+		if p.Task == "" || slices.Contains(path[:i+1], p.Task) {
+			next.ahead = append(next.ahead, p)
+		}
+		n = next
 	}
-	if len(path) == 0 {
-		return
-	}
-	next := n.members[path[0]]
-	if next == nil {
-		next = &signpost{}
-		put(&n.members, path[0], next)
-	}
-	next.add(path[1:], p)
 }
 
 // walk reads a value on the way to something.

@@ -17,7 +17,7 @@ func (g *guesser) nearest(name string, candidates []string) string {
 	}
 	g.budget -= len(candidates)
 	// More than a third of the letters wrong is another name.
-	best, found := min(3, (len(name)+2)/3)+1, ""
+	best, found := min(3, len(name)/3)+1, ""
 	for _, c := range candidates {
 		if d := distance(name, c, best); d < best {
 			best, found = d, c

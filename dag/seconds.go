@@ -11,17 +11,13 @@ import (
 // writes is rounded.
 func parseSeconds(s string) (time.Duration, bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
-	if len(fraction) <= 9 && !strings.ContainsAny(s, "eEnNiI_+xX") {
+	if len(fraction) <= 9 && !strings.ContainsAny(s, "eE") {
 		nanos, err := strconv.ParseInt(whole+(fraction + "000000000")[:9], 10, 64)
-		// The digits of the fraction must not be able to be the only ones.
-		if whole == "" || whole == "-" || strings.Contains(fraction, "-") {
-			return 0, false
-		}
 		return time.Duration(nanos), err == nil
 	}
 	v, err := strconv.ParseFloat(s, 64)
 	nanos := math.RoundToEven(v * 1e9)
-	if err != nil || math.IsNaN(nanos) || math.Abs(nanos) >= math.MaxInt64 {
+	if err != nil || math.Abs(nanos) >= math.MaxInt64 {
 		return 0, false
 	}
 	return time.Duration(nanos), true

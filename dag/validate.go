@@ -89,10 +89,10 @@ func (v *validator) task(t *Task) {
 	v.job("job.", &t.Job)
 	v.parameters(t.Parameters)
 	if t.MaxRetries < 0 {
-		v.problem("maxRetries", fmt.Sprintf("%d retries cannot be", t.MaxRetries), "0 is none")
+		v.problem("maxRetries", fmt.Sprintf("%d is less than nothing", t.MaxRetries), "0 is none")
 	}
 	v.duration("retryIntervalSeconds", t.RetryInterval)
-	if y := t.NotBefore.Year(); y < 0 || y > 9998 {
+	if y := t.NotBefore.UTC().Year(); y < 0 || y > 9999 {
 		v.problem("notBefore", fmt.Sprintf("the year %d is out of range", y), "")
 	}
 	v.text("pool", t.Pool)
@@ -156,7 +156,7 @@ func notInParameterName(r rune) bool {
 
 func (v *validator) job(prefix string, j *Job) {
 	v.prefix = prefix
-	if len(j.Command) > 0 && j.CommandString != "" {
+	if j.Command != nil && j.CommandString != "" {
 		v.problem("", "it has both command and commandString",
 			"they are two forms of the same: remove one")
 	}

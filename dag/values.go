@@ -94,13 +94,29 @@ func (d *decoder) readNames() []string {
 func (d *decoder) amount(what string) (string, bool) {
 	switch k := d.kind(); k {
 	case text:
-		return string(d.string()), !d.broken
+		s := d.string()
+		if isNumber(s) || d.broken {
+			return string(s), !d.broken
+		}
+		d.notThat(what, string(s))
 	case number:
 		return string(d.number()), !d.broken
 	default:
 		d.refuse(k, what)
-		return "", false
 	}
+	return "", false
+}
+
+// notThat reports that the last value, a text, is not what it must be.
+func (d *decoder) notThat(what, s string) {
+	d.report(d.start, "this must be "+what+", not "+quote(s), "")
+}
+
+// isNumber reports whether s is a number as JSON writes it.
+func isNumber(s []byte) bool {
+	n := newScanner(s, 0)
+	n.number()
+	return !n.broken && n.at == len(s)
 }
 
 func (d *decoder) readInt() int64 {
@@ -117,7 +133,7 @@ func (d *decoder) readInt() int64 {
 	if err == nil && v == math.Trunc(v) && math.Abs(v) < 1<<53 {
 		return int64(v)
 	}
-	d.report(d.start, "this must be "+what+", not "+quote(s), "")
+	d.notThat(what, s)
 	return 0
 }
 
@@ -130,7 +146,7 @@ func (d *decoder) readSeconds() time.Duration {
 	}
 	v, ok := parseSeconds(s)
 	if !ok {
-		d.report(d.start, "this must be "+what+", not "+quote(s), "")
+		d.notThat(what, s)
 	}
 	return v
 }
