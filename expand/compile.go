@@ -75,11 +75,11 @@ func (c *compiler) command() {
 		at.field, at.list = "commandString", false
 		if job.Command != nil {
 			c.problem(place{defaults: at.defaults}, "it has both command and commandString",
-				"they are two forms of the same: remove one")
+				func() string { return "they are two forms of the same: remove one" })
 		}
 		words, err := split(job.CommandString)
 		if err != nil {
-			c.problem(at, err.Error(), "")
+			c.problem(at, err.Error(), nil)
 		}
 		job.Command, job.CommandString = words, ""
 	}
@@ -128,7 +128,7 @@ func (c *compiler) options() {
 	if len(raw) == 0 {
 		return
 	}
-	texts, varies, first := map[string]text{}, false, c.found.len()
+	texts, varies := map[string]text{}, false
 	w := rewriter{wantPath: true}
 	w.text = func(s string) string {
 		if !hasPlaceholder(s) {
@@ -145,11 +145,8 @@ func (c *compiler) options() {
 		return rendered
 	}
 	c.out.job.Options = w.options(raw)
-	// Maps are walked in any order.
-	c.found.sortFrom(first)
 	if w.tooDeep {
-		c.problem(place{}, fmt.Sprintf("options are nested deeper than %d levels", maxDepth),
-			"maybe one contains itself")
+		c.problem(place{}, fmt.Sprintf("options are nested deeper than %d levels", maxDepth), nil)
 	}
 	if varies {
 		c.out.options, c.out.optionTexts = raw, texts

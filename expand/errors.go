@@ -3,7 +3,6 @@ package expand
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -30,41 +29,43 @@ type problems struct {
 	known map[member]bool
 }
 
-func (p *problems) add(err error) {
+// add adds err and reports whether it is kept.
+func (p *problems) add(err error) bool {
 	if len(p.errs) >= maxProblems {
 		p.more++
-		return
+		return false
 	}
 	p.errs = append(p.errs, err)
+	return true
 }
 
 // addDefault adds a problem of the job defaults, unless it came up with another
 // task. It is theirs and can be fixed there, so the task is only mentioned.
-func (p *problems) addDefault(found *problem) {
+func (p *problems) addDefault(found *problem) bool {
 	task := found.Task
 	found.Task = ""
 	if p.seen[*found] {
 		p.repeated++
-		return
+		return false
 	}
 	if p.seen == nil {
 		p.seen = map[problem]bool{}
 	}
 	p.seen[*found] = true
 	found.Text += fmt.Sprintf(" (task %s takes this default)", shorten(task))
-	p.addNew(found)
+	return p.addNew(found)
 }
 
 // A member is one of a task, or with task "" of the DAG.
 type member struct{ task, field string }
 
 // addNew adds what package dag may have found too.
-func (p *problems) addNew(found *problem) {
+func (p *problems) addNew(found *problem) bool {
 	if p.known[member{found.Task, found.Field}] || p.known[member{"", found.Field}] {
 		p.repeated++
-		return
+		return false
 	}
-	p.add(found)
+	return p.add(found)
 }
 
 // addAll adds what package dag found.
@@ -86,17 +87,8 @@ func (p *problems) addAll(err error) {
 	}
 }
 
-func (p *problems) len() int { return len(p.errs) }
-
 // total also counts what is not kept.
 func (p *problems) total() int { return len(p.errs) + p.more + p.repeated }
-
-// sortFrom orders what was added from index i on by its text.
-func (p *problems) sortFrom(i int) {
-	slices.SortStableFunc(p.errs[i:], func(a, b error) int {
-		return strings.Compare(a.Error(), b.Error())
-	})
-}
 
 func (p *problems) err() error {
 	if len(p.errs) == 0 {
@@ -162,24 +154,29 @@ func (at place) String() string {
 	}
 }
 
-func (c *compiler) problem(at place, text, hint string) {
-	p := &problem{Task: c.task.Name, Field: at.member(), Text: text, Hint: hint}
+// problem adds a problem. The hint, which may be nil, is asked for only if it is
+// kept.
+func (c *compiler) problem(at place, text string, hint func() string) {
+	p, add := &problem{Task: c.task.Name, Field: at.member(), Text: text}, c.found.addNew
 	if at.defaults {
-		c.found.addDefault(p)
-		return
+		add = c.found.addDefault
 	}
-	c.found.addNew(p)
+	if add(p) && hint != nil {
+		p.Hint = hint()
+	}
 }
 
 // unknown reports a placeholder for which there is no parameter (D3).
 func (c *compiler) unknown(name string, at place) {
 	name = shorten(name)
 	text := fmt.Sprintf("%srefers to {{%s}}, and there is no such parameter", at, name)
-	hint := fmt.Sprintf(`write \{{%s}} if the braces are meant as they are`, name)
-	if near := nearest(name, c.task.Parameters, c.params); near != "" {
-		hint = fmt.Sprintf("did you mean {{%s}}? (%s)", near, hint)
-	}
-	c.problem(at, text, hint)
+	c.problem(at, text, func() string {
+		hint := fmt.Sprintf(`write \{{%s}} if the braces are meant as they are`, name)
+		if near := nearest(name, c.task.Parameters, c.params); near != "" {
+			hint = fmt.Sprintf("did you mean {{%s}}? (%s)", near, hint)
+		}
+		return hint
+	})
 }
 
 func shorten(s string) string {

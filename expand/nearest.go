@@ -12,9 +12,12 @@ import (
 func nearest(name string, params ...dag.Parameters) string {
 	var known []string
 	for _, p := range params {
+		if len(p) > 1000 {
+			// Not worth the time, nor is the first of so many.
+			return ""
+		}
 		for k := range p {
-			// So many comparisons, and no more, are worth a hint.
-			if len(known) < 1000 && isName(k) {
+			if isName(k) {
 				known = append(known, k)
 			}
 		}

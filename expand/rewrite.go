@@ -3,7 +3,9 @@ package expand
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxDepth is how deeply options may be nested, as in JSON. Options written in
@@ -19,7 +21,7 @@ const maxDepth = 10_000
 type rewriter struct {
 	text func(s string) string
 	// path leads from the options to the string that text is given, if it is
-	// wanted.
+	// wanted. Strings then come in the order of their paths.
 	wantPath bool
 	path     []string
 	depth    int
@@ -124,22 +126,32 @@ func copyList(v reflect.Value) reflect.Value {
 func (w *rewriter) dict(v reflect.Value) (out reflect.Value, changed bool) {
 	defer w.leave()
 	out = v
-	for entries := v.MapRange(); entries.Next(); {
+	keys := v.MapKeys()
+	if w.wantPath {
+		slices.SortFunc(keys, func(a, b reflect.Value) int {
+			return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
+		})
+	}
+	for _, key := range keys {
 		if w.wantPath {
-			step := fmt.Sprint(entries.Key())
-			if w.depth > 1 {
-				step = "." + step
-			}
-			w.path = append(w.path[:w.depth-1], step)
+			w.push(fmt.Sprint(key))
 		}
-		if e, differs := w.value(entries.Value()); differs {
+		if e, differs := w.value(v.MapIndex(key)); differs {
 			if !changed {
 				out, changed = copyDict(v), true
 			}
-			out.SetMapIndex(entries.Key(), e)
+			out.SetMapIndex(key, e)
 		}
 	}
 	return out, changed
+}
+
+// push makes the path lead to a member of the map at the present depth.
+func (w *rewriter) push(key string) {
+	if w.depth > 1 {
+		key = "." + key
+	}
+	w.path = append(w.path[:w.depth-1], key)
 }
 
 func copyDict(v reflect.Value) reflect.Value {

@@ -26,7 +26,12 @@ func (x Expander) Validate(d *dag.DAG) error {
 // for those that stand for themselves.
 func (x Expander) validate(d *dag.DAG, keep bool) ([]*Template, error) {
 	v := validator{dag: d, limits: x.Limits.WithDefaults()}
-	v.found.addAll(d.Validate())
+	structure := d.Validate()
+	v.found.addAll(structure)
+	if v.found.more > 0 {
+		// It says itself how many more there are.
+		return nil, structure
+	}
 	v.definition()
 	if keep {
 		v.templates = make([]*Template, len(d.Tasks))
