@@ -229,8 +229,8 @@ func (e *encoder) schedule(t *Task) {
 func (e *encoder) time(t time.Time) {
 	// An offset may have seconds, which RFC 3339 cannot say; UTC has none.
 	t = t.UTC()
-	if y := t.Year(); y < 0 || y > 9999 {
-		e.problem("notBefore", fmt.Sprintf("RFC 3339 has no year %d", y), "")
+	if !printableYear(t) {
+		e.problem("notBefore", fmt.Sprintf("RFC 3339 has no year %d", t.Year()), "")
 	}
 	e.b = append(e.b, '"')
 	e.b = t.AppendFormat(e.b, time.RFC3339Nano)

@@ -1,6 +1,7 @@
 package dag_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -16,9 +17,22 @@ import (
 // messages returns the elements of a collected error as text.
 func messages(err error) []string {
 	var all []string
-	if multi, ok := err.(*multierror.Error); ok { //nolint:errorlint // The type that is documented.
+	if multi, ok := errors.AsType[*multierror.Error](err); ok {
 		for _, e := range multi.Errors {
 			all = append(all, e.Error())
+		}
+	}
+	return all
+}
+
+// collected returns the problems in a collected error.
+func collected(err error) []*dag.Problem {
+	var all []*dag.Problem
+	if multi, ok := errors.AsType[*multierror.Error](err); ok {
+		for _, e := range multi.Errors {
+			if p, ok := errors.AsType[*dag.Problem](e); ok {
+				all = append(all, p)
+			}
 		}
 	}
 	return all

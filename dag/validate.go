@@ -92,8 +92,8 @@ func (v *validator) task(t *Task) {
 		v.problem("maxRetries", fmt.Sprintf("%d is less than nothing", t.MaxRetries), "0 is none")
 	}
 	v.duration("retryIntervalSeconds", t.RetryInterval)
-	if y := t.NotBefore.UTC().Year(); y < 0 || y > 9999 {
-		v.problem("notBefore", fmt.Sprintf("the year %d is out of range", y), "")
+	if at := t.NotBefore.UTC(); !printableYear(at) {
+		v.problem("notBefore", fmt.Sprintf("RFC 3339 has no year %d", at.Year()), "")
 	}
 	v.text("pool", t.Pool)
 	v.name = ""

@@ -151,17 +151,21 @@ func (d *decoder) readSeconds() time.Duration {
 	return v
 }
 
+// printableYear reports whether RFC 3339 has the year of t, which is in UTC.
+func printableYear(t time.Time) bool { return t.Year() >= 0 && t.Year() <= 9999 }
+
 func (d *decoder) readTime() time.Time {
 	if !d.want(text, "a time in a string") {
 		return time.Time{}
 	}
 	s := string(d.string())
 	v, err := time.Parse(time.RFC3339, s)
-	if err != nil {
+	// In UTC a time with an offset may fall out of the four digits of a year.
+	if v = v.UTC(); err != nil || !printableYear(v) {
 		d.report(d.start, "this must be a time as in RFC 3339, not "+quote(s),
 			`write it as "2026-01-31T06:30:00Z"`)
 	}
-	return v.UTC()
+	return v
 }
 
 // each reads an object and calls f for each member, which reads the value.
