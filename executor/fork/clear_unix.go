@@ -39,7 +39,7 @@ func (e *Executor) clear(p *child, w watch, stop *stopper) []process {
 	}
 	found := holders(p.outputs, time.Now().Add(holdersTime))
 	if len(left)+len(found) == 0 {
-		found = []process{{name: "unknown, it holds the output"}}
+		found = []process{{name: "that holds the output"}}
 	}
 	return append(left, found...)
 }

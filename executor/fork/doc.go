@@ -19,7 +19,7 @@
 //     winning (S3).
 //   - Job.WorkDir, or the working directory of this process.
 //   - No standard input: it is at its end at once.
-//   - A process group of its own, and no other descriptors.
+//   - A process group of its own, and no descriptor that this process opened.
 //
 // # What it gives
 //

@@ -10,3 +10,6 @@ func Portable(e *Executor) *Executor {
 	e.system.newWatch = func(p *child, buffers *sync.Pool) watch { return newCopiers(p, buffers) }
 	return e
 }
+
+// Explain explains what kept a command from being executed.
+func Explain(err error) error { return explain(err, command{argv: []string{"/command"}}) }

@@ -17,8 +17,9 @@ import (
 
 // output is one pipe that a command writes to and the engine reads from.
 type output struct {
-	name string // of the stream, for errors
-	fd   int    // not blocking; -1: closed
+	name string   // of the stream, for errors
+	fd   int      // not blocking; -1: closed
+	file *os.File // owns fd; nil: fd is owned by nobody else
 	w    io.Writer
 	err  error // the first that w returned; what follows is dropped
 }
@@ -58,10 +59,13 @@ func (o *output) read(buf []byte) (more bool, err error) {
 }
 
 func (o *output) close() {
-	if o.fd >= 0 {
+	switch {
+	case o.file != nil:
+		_ = o.file.Close()
+	case o.fd >= 0:
 		_ = unix.Close(o.fd)
-		o.fd = -1
 	}
+	o.fd = -1
 }
 
 // bufferSize is what a pipe holds.

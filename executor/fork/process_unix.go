@@ -10,11 +10,16 @@ import (
 
 // process is one that outlived its command.
 type process struct {
-	pid  int
+	pid  int // 0: not known
 	name string
 }
 
-func (p process) String() string { return fmt.Sprintf("process %d (%s)", p.pid, p.name) }
+func (p process) String() string {
+	if p.pid == 0 {
+		return "a process " + p.name
+	}
+	return fmt.Sprintf("process %d (%s)", p.pid, p.name)
+}
 
 // describe names each process once.
 func describe(all []process) []string {

@@ -25,19 +25,16 @@ type watch interface {
 // copiers are a watch with a goroutine for each output and a thread for the
 // command: what every system has.
 type copiers struct {
-	p     *child
-	files []*os.File
-	done  chan struct{} // closed at the end of all outputs
+	p    *child
+	done chan struct{} // closed at the end of all outputs
 }
 
 func newCopiers(p *child, buffers *sync.Pool) *copiers {
 	w := &copiers{p: p, done: make(chan struct{})}
 	var running sync.WaitGroup
 	for _, o := range p.outputs {
-		file := os.NewFile(uintptr(o.fd), o.name)
-		o.fd = -1 // the file's now
-		w.files = append(w.files, file)
-		running.Go(func() { copyOutput(o, file, buffers) })
+		o.file = os.NewFile(uintptr(o.fd), o.name)
+		running.Go(func() { copyOutput(o, buffers) })
 	}
 	go func() {
 		running.Wait()
@@ -46,11 +43,11 @@ func newCopiers(p *child, buffers *sync.Pool) *copiers {
 	return w
 }
 
-func copyOutput(o *output, file *os.File, buffers *sync.Pool) {
+func copyOutput(o *output, buffers *sync.Pool) {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	for {
-		n, err := file.Read(*buf)
+		n, err := o.file.Read(*buf)
 		if n > 0 {
 			o.put((*buf)[:n])
 		}
@@ -79,11 +76,8 @@ func (w *copiers) drain(until time.Time) bool {
 }
 
 func (w *copiers) close() {
-	for _, file := range w.files {
-		_ = file.SetReadDeadline(time.Unix(1, 0))
+	for _, o := range w.p.outputs {
+		_ = o.file.SetReadDeadline(time.Unix(1, 0))
 	}
 	<-w.done
-	for _, file := range w.files {
-		_ = file.Close()
-	}
 }

@@ -29,10 +29,10 @@ func addSignals(modes map[string]Mode) {
 		}
 		select {} // until it is delivered
 	}
-	modes["hang"] = func([]string) (int, error) { return ready() }
+	modes["hang"] = hang
 	modes["trap"] = func([]string) (int, error) {
 		signal.Ignore(unix.SIGTERM)
-		return ready()
+		return hang(nil)
 	}
 	modes["onterm"] = onTerm
 	modes["group"] = func([]string) (int, error) {
@@ -47,17 +47,20 @@ func addSignals(modes map[string]Mode) {
 // ready, on descriptor 3.
 const announce = "HELPERPROC_ANNOUNCE=1"
 
-// ready waits for ever. The timer keeps the runtime from calling it a deadlock.
-func ready() (int, error) {
-	if err := say("ready\n"); err != nil {
-		return 0, err
+// ready says that the process does what it is there for.
+func ready() error {
+	if err := say("ready\n"); err != nil || !slices.Contains(os.Environ(), announce) {
+		return err
 	}
-	if slices.Contains(os.Environ(), announce) {
-		pipe := os.NewFile(3, "announce")
-		_, err := pipe.WriteString("ready\n")
-		if err := errors.Join(err, pipe.Close()); err != nil {
-			return 0, err
-		}
+	pipe := os.NewFile(3, "announce")
+	_, err := pipe.WriteString("ready\n")
+	return errors.Join(err, pipe.Close())
+}
+
+// hang waits for ever. The timer keeps the runtime from calling it a deadlock.
+func hang([]string) (int, error) {
+	if err := ready(); err != nil {
+		return 0, err
 	}
 	const long = 1000 * time.Hour
 	<-time.After(long)
@@ -71,7 +74,7 @@ func onTerm(args []string) (int, error) {
 	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, unix.SIGTERM)
-	if err := say("ready\n"); err != nil {
+	if err := ready(); err != nil {
 		return 0, err
 	}
 	<-asked
@@ -114,7 +117,7 @@ func spawn(args []string) (int, error) {
 		return 0, err
 	}
 	if strings.Contains(how, "w") {
-		return ready()
+		return hang(nil)
 	}
 	return 0, nil
 }
