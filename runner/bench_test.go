@@ -107,30 +107,94 @@ func (s shape) compressed(n int) ([][]int32, []int32) {
 	return children, parents
 }
 
+// versus times two things in rounds that take turns, so that what else the
+// machine does hits both, and reports the ratio of their totals.
+func versus(b *testing.B, unit string, ours, reference func()) {
+	b.Helper()
+	var mine, its time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		its += timed(reference)
+		b.StartTimer()
+		mine += timed(ours)
+	}
+	b.ReportMetric(float64(mine)/float64(its), unit)
+}
+
+// timed runs f on a clean heap.
+func timed(f func()) time.Duration {
+	runtime.GC()
+	start := time.Now()
+	f()
+	return time.Since(start)
+}
+
+func mustRun(b *testing.B, d *dag.DAG) func() {
+	b.Helper()
+	return func() {
+		_, err := functions().Run(b.Context(), d)
+		require.NoError(b, err)
+	}
+}
+
 // BenchmarkRun compares whole runs of functions that do nothing with the
-// reference, in rounds that take turns.
+// reference.
 func BenchmarkRun(b *testing.B) {
 	for _, s := range shapes() {
 		b.Run(fmt.Sprintf("shape=%s/tasks=%d", s.name, s.tasks), func(b *testing.B) {
-			d := s.dag(s.tasks)
 			children, parents := s.compressed(s.tasks)
-			var ours, reference time.Duration
-			b.ReportAllocs()
-			for b.Loop() {
-				b.StopTimer()
-				runtime.GC()
-				start := time.Now()
+			versus(b, "errgroups", mustRun(b, s.dag(s.tasks)), func() {
 				require.NoError(b, goPerReady(children, parents))
-				reference += time.Since(start)
-				runtime.GC()
-				b.StartTimer()
-				start = time.Now()
-				_, err := functions().Run(b.Context(), d)
-				ours += time.Since(start)
-				require.NoError(b, err)
-			}
-			b.ReportMetric(float64(ours)/float64(reference), "ratio")
-			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*s.tasks), "ns/task")
+			})
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*s.tasks), "ns/task")
 		})
 	}
+}
+
+// BenchmarkGrowth compares runs with those of a tenth of the size.
+func BenchmarkGrowth(b *testing.B) {
+	for _, s := range shapes() {
+		b.Run(fmt.Sprintf("shape=%s/tasks=%d", s.name, s.tasks), func(b *testing.B) {
+			versus(b, "tenths", mustRun(b, s.dag(s.tasks)), mustRun(b, s.dag(s.tasks/10)))
+		})
+	}
+}
+
+// instances is one task that is multiplied n times.
+func instances(n int) *dag.DAG {
+	values := make([]string, n)
+	for i := range values {
+		values[i] = fmt.Sprint(i)
+	}
+	return &dag.DAG{
+		Parameters: dag.Parameters{"I": dag.List(values...)},
+		Tasks:      []dag.Task{{Name: "task", Job: dag.Command("noop", "{{I}}")}},
+	}
+}
+
+// BenchmarkInstances compares the instances of one task with as many tasks.
+func BenchmarkInstances(b *testing.B) {
+	const n = 1_000_000
+	separate := shapes()[0].dag(n)
+	for i := range separate.Tasks {
+		separate.Tasks[i].Job = dag.Command("noop", fmt.Sprint(i))
+	}
+	versus(b, "tasks", mustRun(b, instances(n)), mustRun(b, separate))
+}
+
+// BenchmarkEdges compares four tasks of 10,000 instances each, a and c before b
+// and d, 400 million edges if they were written out, with 40,000 tasks without
+// edges.
+func BenchmarkEdges(b *testing.B) {
+	const n = 10_000
+	d := instances(n)
+	job := d.Tasks[0].Job
+	d.Tasks = []dag.Task{
+		{Name: "a", Job: job, Children: []string{"b", "d"}},
+		{Name: "b", Job: job},
+		{Name: "c", Job: job, Children: []string{"b", "d"}},
+		{Name: "d", Job: job},
+	}
+	versus(b, "tasks", mustRun(b, d), mustRun(b, shapes()[0].dag(4*n)))
 }

@@ -72,6 +72,7 @@ type workers struct {
 	ready    ring
 	count    int
 	starting bool // one was started and has not taken an attempt yet
+	coming   int  // how many take an attempt next, the one that starts included
 }
 
 // pump hands out what the plan decided. It is called with mu held after every

@@ -30,10 +30,11 @@ func (e *engine) dispatch(id plan.ID) {
 // processor time, and no faster: functions that return at once are run by few
 // workers, commands that block by as many as there are slots.
 func (e *engine) employ(w *workers) {
-	if w.starting || w.ready.len() == 0 {
+	if w.starting || w.ready.len() <= w.coming {
 		return
 	}
 	w.starting = true
+	w.coming++
 	w.count++
 	e.running++
 	go e.work(w)
@@ -46,22 +47,28 @@ func (e *engine) work(w *workers) {
 	now := time.Now()
 	for {
 		a := e.take(w)
+		w.coming--
 		if a == nil {
-			w.count--
-			e.running--
-			e.finishIfOver()
+			e.dismiss(w)
 			e.mu.Unlock()
 			return
 		}
 		e.employ(w)
 		e.mu.Unlock()
-		var abandoned bool
-		if now, abandoned = e.execute(w, a, now); abandoned {
-			return // nobody counts this worker any more
+		now = e.execute(w, a, now)
+		if a.abandoned {
+			e.mu.Unlock()
+			return // the run is over without this worker
 		}
-		e.mu.Lock()
 		e.pump()
 	}
+}
+
+// dismiss counts a worker that ends.
+func (e *engine) dismiss(w *workers) {
+	w.count--
+	e.running--
+	e.finishIfOver()
 }
 
 // take returns the next attempt that is still wanted.
@@ -81,35 +88,36 @@ func (e *engine) take(w *workers) *attempt {
 	}
 }
 
-// execute runs an attempt and tells the plan how it ended. It returns the time
-// it ended, at which the worker starts the next, and whether the run is over
-// without it.
-func (e *engine) execute(w *workers, a *attempt, start time.Time) (time.Time, bool) {
+// execute runs an attempt and tells the plan how it ended. It returns with mu
+// held, and the time at which it ended and the worker can start the next.
+func (e *engine) execute(w *workers, a *attempt, start time.Time) time.Time {
 	e.prepare(w, a)
 	a.start = start
 	returned := false
 	defer func() {
-		if returned {
-			return
+		if !returned {
+			e.replaceWorker(w, a)
 		}
-		// The executor called runtime.Goexit: this goroutine ends with it (R4).
-		_, abandoned := e.conclude(a, executor.Result{}, &executor.PanicError{
-			Value: "runtime.Goexit was called", Stack: debug.Stack(),
-		})
-		if abandoned {
-			return
-		}
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.pump()
-		w.count--
-		e.running--
-		e.employ(w)
-		e.finishIfOver()
 	}()
 	result, err := a.call(w.executor)
 	returned = true
-	return e.conclude(a, result, err)
+	return e.conclude(w, a, result, err)
+}
+
+// replaceWorker is called when the executor called runtime.Goexit, with which
+// this goroutine ends (R4).
+func (e *engine) replaceWorker(w *workers, a *attempt) {
+	e.conclude(w, a, executor.Result{}, &executor.PanicError{
+		Value: "runtime.Goexit was called", Stack: debug.Stack(),
+	})
+	defer e.mu.Unlock()
+	if a.abandoned {
+		return
+	}
+	w.coming--
+	e.pump()
+	e.employ(w)
+	e.dismiss(w)
 }
 
 // call runs the executor and makes an error of a panic.
@@ -122,11 +130,12 @@ func (a *attempt) call(ex executor.Executor) (result executor.Result, err error)
 	return ex.Run(a.ctx, &a.Attempt)
 }
 
-// conclude takes what the executor returned to the plan.
+// conclude takes what the executor returned to the plan, and returns with mu
+// held.
 func (e *engine) conclude(
-	a *attempt, result executor.Result, err error,
-) (end time.Time, abandoned bool) {
-	end = time.Now()
+	w *workers, a *attempt, result executor.Result, err error,
+) time.Time {
+	end := time.Now()
 	o := e.classify(a, result, err)
 	o.Start = a.start
 	a.end()
@@ -137,22 +146,21 @@ func (e *engine) conclude(
 	if o.Class == statelog.Success && a.generator {
 		generated = e.readGenerator(a, &o)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	a.taken = false
 	e.outputs.keep(a)
+	e.mu.Lock()
+	a.taken = false
 	if a.abandoned {
-		return end, true
+		return end
 	}
+	w.coming++
 	if generated != nil {
 		e.splice(a, generated, &o)
 	}
 	e.plan.Finish(end, a.id, &o)
-	if e.plan.Paused(a.id) {
-		return end, false
+	if !e.plan.Paused(a.id) {
+		e.forget(a)
 	}
-	e.forget(a)
-	return end, false
+	return end
 }
 
 // classify says whose fault the end of an attempt was (E1, E3, E4, E7).
