@@ -80,35 +80,32 @@ func (l *lab) contains(f *os.File, want []byte) {
 	}
 }
 
-const (
-	floodSize = 64 << 20
-	floodRoom = floodSize / 2
-)
-
+// flood lets the heap grow by half of what is printed, so that what else goes on
+// in the test does not matter.
 func flood(l *lab) {
-	a := l.attempt(l.config.Jobs.Flood(floodSize))
-	g := &gauge{want: floodPiece(), before: liveHeap()}
+	size := l.config.flood
+	a := l.attempt(l.config.Jobs.Flood(size))
+	g := &gauge{want: floodPiece(), every: size / 8}
+	before := liveHeap()
 	a.Stdout = g
 	l.launch(l.executor, a, nil).succeed()
-	g.sample()
-	if g.bad != 0 || g.n != floodSize {
+	if g.bad != 0 || g.n != size {
 		l.Errorf("%d bytes arrived, want %d; what begins with number %d is wrong (0: nothing)",
-			g.n, floodSize, g.bad)
+			g.n, size, g.bad)
 	}
-	if g.most > g.before+floodRoom {
-		l.Errorf("the heap has grown by %d MiB for %d MiB of output",
-			(g.most-g.before)>>20, floodSize>>20)
+	if grown := int64(g.most) - int64(before); grown > size/2 {
+		l.Errorf("the heap has grown by %d MiB for %d MiB of output", grown>>20, size>>20)
 	}
 }
 
 // A gauge checks what it is written and watches the heap.
 type gauge struct {
-	want   []byte // repeated
-	n      int64
-	bad    int64 // what begins with this byte, counted from 1, is wrong; 0: nothing is
-	next   int64 // when to look at the heap again
-	before uint64
-	most   uint64
+	want  []byte // repeated
+	n     int64
+	bad   int64 // what begins with this byte, counted from 1, is wrong; 0: nothing is
+	every int64 // when to look at the heap
+	next  int64
+	most  uint64 // that there was of it
 }
 
 var _ io.Writer = (*gauge)(nil)
@@ -124,13 +121,11 @@ func (g *gauge) Write(p []byte) (int, error) {
 	}
 	g.n += int64(len(p))
 	if g.n >= g.next {
-		g.sample()
-		g.next += floodSize / 8
+		g.most = max(g.most, liveHeap())
+		g.next += g.every
 	}
 	return len(p), nil
 }
-
-func (g *gauge) sample() { g.most = max(g.most, liveHeap()) }
 
 // liveHeap is what is in use, without what is garbage already.
 func liveHeap() uint64 {

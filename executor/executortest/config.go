@@ -39,6 +39,8 @@ type Config struct {
 	// Too short a time only lets a broken executor pass now and then; a good one
 	// never fails for it.
 	quiet time.Duration
+	// flood is how many bytes of output must not cost memory.
+	flood int64
 }
 
 // A Fault is something that goes wrong on purpose.
@@ -137,6 +139,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.quiet == 0 {
 		c.quiet = 20 * time.Millisecond
+	}
+	if c.flood == 0 {
+		c.flood = 64 << 20
 	}
 	return c
 }

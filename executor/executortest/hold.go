@@ -77,14 +77,17 @@ func (h *hold) next(t *trial) *grip {
 }
 
 // none reports whether no further job dials within a moment.
-func (h *hold) none() bool {
+func (h *hold) none() bool { return h.arrival() == nil }
+
+// arrival returns the next job that dials within a moment, or nil.
+func (h *hold) arrival() *grip {
 	timer := time.NewTimer(h.lab.config.quiet)
 	defer timer.Stop()
 	select {
-	case <-h.arrived:
-		return false
+	case g := <-h.arrived:
+		return g
 	case <-timer.C:
-		return true
+		return nil
 	}
 }
 

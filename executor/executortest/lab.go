@@ -52,6 +52,11 @@ func (l *lab) tidy() {
 func (l *lab) within(done <-chan struct{}) bool { return wait(done, l.config.Patience) }
 
 func wait(done <-chan struct{}, most time.Duration) bool {
+	select {
+	case <-done:
+		return true
+	default:
+	}
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {

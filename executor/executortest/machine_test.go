@@ -1,0 +1,256 @@
+package executortest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+)
+
+// A machine is a durable executor that keeps every rule: what it runs belongs to
+// it and not to the callers of Run, and goes on without them. It plays the jobs
+// on goroutines.
+type machine struct {
+	tb        testing.TB
+	allocator *capacity.Allocator
+	durable   bool
+	defects   defects
+
+	mu      sync.Mutex
+	entries map[string]*entry // by key
+}
+
+// defects are what is wrong with a machine, for what cannot be wrong with a
+// wrapper around it.
+type defects struct {
+	neverAsks     bool // E2: kills at once
+	cannotKill    bool // E2: waits for what takes no notice
+	keepsOrphans  bool // E1: descendants survive the end of the work
+	keepsFamily   bool // E2: descendants survive that it was stopped
+	startsTwice   bool // E5: a resumed attempt is started
+	startsLate    bool // E5: closing a key does not keep it from starting
+	detachStops   bool // E5: detaching ends the work
+	detachCloses  bool // E5: detaching before the start closes the key
+	attachLate    bool // E5: after attaching only what is new is printed
+	closeLeaves   bool // E5: closing does not stop what runs
+	closeFails    bool // E5: closing does not say how it ended
+	forgetsTheKey bool // E5: a forgotten key starts again
+}
+
+var errKeyClosed = errors.New("machine: the key is closed")
+
+func newMachine(tb testing.TB, durable bool, d defects) *machine {
+	tb.Helper()
+	return &machine{
+		tb:        tb,
+		allocator: capacity.New(capacity.Node{Name: "m", Total: dag.Resources{dag.Cores: 2}}),
+		durable:   durable,
+		defects:   d,
+		entries:   map[string]*entry{},
+	}
+}
+
+func (m *machine) Allocator() *capacity.Allocator { return m.allocator }
+
+func (m *machine) Durable() bool { return m.durable }
+
+func (m *machine) Validate(job dag.Job) error {
+	for name := range job.Options {
+		return fmt.Errorf("machine: unknown option %q", name)
+	}
+	return nil
+}
+
+func (m *machine) Forget(_ context.Context, keys ...string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, key := range keys {
+		switch {
+		case m.entries[key] == nil:
+		case m.defects.forgetsTheKey:
+			delete(m.entries, key)
+		default:
+			m.entries[key] = &entry{closed: true}
+		}
+	}
+	return nil
+}
+
+func (m *machine) Run(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+	if a.Job.Command[0] != "play" {
+		return executor.Result{}, executor.Permanent(errors.New("machine: unknown command"))
+	}
+	resumed := a.Resumed
+	e, err := m.entry(ctx, a)
+	if err != nil {
+		return executor.Result{}, err
+	}
+	a.Report(executor.Status{Running: true})
+	fromNow := resumed && m.defects.attachLate
+	copies := e.copyTo(a.Stdout, a.Stderr, fromNow)
+	defer copies.finish()
+	if m.defects.closeFails && ctx.Err() != nil && wait(e.done, 0) {
+		return executor.Result{}, context.Cause(ctx)
+	}
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+		detach := errors.Is(context.Cause(ctx), executor.ErrDetach)
+		if m.durable && detach && !m.defects.detachStops || resumed && m.defects.closeLeaves {
+			copies.leave()
+			return executor.Result{}, context.Cause(ctx)
+		}
+		e.stop(m.defects)
+	}
+	res, err := e.result, e.err
+	if errors.Is(context.Cause(ctx), executor.ErrTimeLimit) && !res.OK() {
+		res.Cause = executor.CauseTime
+	}
+	return res, err
+}
+
+// entry finds what the key started, or starts it, unless the key is closed.
+func (m *machine) entry(ctx context.Context, a *executor.Attempt) (*entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.entries[a.Key]
+	switch {
+	case e != nil && e.closed:
+		return nil, errKeyClosed
+	case e != nil && (!a.Resumed || !m.defects.startsTwice):
+		return e, nil
+	case ctx.Err() != nil:
+		detach := errors.Is(context.Cause(ctx), executor.ErrDetach) && !m.defects.detachCloses
+		if m.durable && !detach && !m.defects.startsLate {
+			m.entries[a.Key] = &entry{closed: true}
+		}
+		return nil, context.Cause(ctx)
+	}
+	e = m.begin(a)
+	m.entries[a.Key] = e
+	return e, nil
+}
+
+// An entry is what a key has started.
+type entry struct {
+	closed         bool // a tombstone: nothing else is set
+	stdout, stderr *tape
+	ask            context.CancelFunc
+	asked          context.Context //nolint:containedctx // of the work, not of a call
+	kill           func()
+	family         sync.WaitGroup
+	done           chan struct{} // closed when result and err are set
+	result         executor.Result
+	err            error
+}
+
+func (m *machine) begin(a *executor.Attempt) *entry {
+	e := &entry{stdout: newTape(m.tb), stderr: newTape(m.tb), done: make(chan struct{})}
+	e.asked, e.ask = context.WithCancel(context.Background())
+	killed := make(chan struct{})
+	e.kill = sync.OnceFunc(func() { close(killed) })
+	p := Process{
+		Args:        a.Job.Command[1:],
+		Environment: a.Environ(),
+		Stdout:      e.stdout,
+		Stderr:      e.stderr,
+		Kill:        killed,
+	}
+	p.Spawn = func(args ...string) error {
+		child := p
+		child.Args = args
+		e.family.Go(func() { Play(e.asked, child) })
+		return nil
+	}
+	go e.live(p, m.defects)
+	return e
+}
+
+// live is the life of the work.
+func (e *entry) live(p Process, d defects) {
+	defer close(e.done)
+	defer e.stdout.end()
+	defer e.stderr.end()
+	defer func() {
+		if v := recover(); v != nil {
+			e.err = &executor.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	e.result.ExitCode = Play(e.asked, p)
+	if e.result.ExitCode == playKilled {
+		e.result = executor.Result{ExitCode: -1, Signal: "SIGKILL"}
+	}
+	if stopped := e.asked.Err() != nil; stopped && d.keepsFamily || !stopped && d.keepsOrphans {
+		return
+	}
+	e.kill()
+	e.family.Wait()
+}
+
+// stop asks, waits, kills.
+func (e *entry) stop(d defects) {
+	if d.neverAsks {
+		e.kill()
+	}
+	e.ask()
+	if !d.cannotKill && !wait(e.done, 10*time.Millisecond) {
+		e.kill()
+	}
+	<-e.done
+}
+
+// A tape is output that is kept in a file and can be read from the beginning by
+// any number of readers while it grows.
+type tape struct {
+	file *os.File
+
+	mu    sync.Mutex // guards what follows
+	size  int64
+	over  bool
+	grown chan struct{} // closed when size or over changes
+}
+
+func newTape(tb testing.TB) *tape {
+	tb.Helper()
+	f, err := os.CreateTemp(tb.TempDir(), "tape")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = f.Close() })
+	return &tape{file: f, grown: make(chan struct{})}
+}
+
+func (t *tape) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, err := t.file.WriteAt(p, t.size)
+	t.size += int64(n)
+	t.changed()
+	return n, err
+}
+
+func (t *tape) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
+	t.changed()
+}
+
+func (t *tape) changed() {
+	close(t.grown)
+	t.grown = make(chan struct{})
+}
+
+func (t *tape) state() (size int64, over bool, grown <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.size, t.over, t.grown
+}
