@@ -56,6 +56,15 @@ func (d *demand) asks(req Resources) bool {
 	return true
 }
 
+func (d *demand) amount(column int) int64 {
+	for i := range d.needs {
+		if d.needs[i].column == column {
+			return d.needs[i].amount
+		}
+	}
+	return 0
+}
+
 func (d *demand) resources() Resources {
 	r := make(Resources, len(d.needs))
 	for i := range d.needs {

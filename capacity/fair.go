@@ -15,16 +15,14 @@ func (b *book) serve() {
 		}
 		b.pass++
 		failed := 0
-		for w := b.first; w != nil && (n.holds > 0 || failed < len(b.shapes)); {
+		for w := b.first; w != nil && failed < len(b.shapes); {
 			next := w.next
 			switch {
-			case n.holds == 0 && w.shape.failed == b.pass:
-				// As good as asked. Where something is reserved, equals differ.
-			case !b.fitsFor(w, n):
-				if w.shape.failed != b.pass {
-					w.shape.failed = b.pass
-					failed++
-				}
+			case w.shape.failed == b.pass:
+				// As good as asked.
+			case !b.fits(n, w.d, w.order):
+				w.shape.failed = b.pass
+				failed++
 			case w.ready != nil:
 				b.grant(w, n)
 				close(w.ready)
@@ -46,17 +44,6 @@ func (b *book) grant(w *waiter, n *node) {
 	b.reserve()
 }
 
-// fitsFor reports whether w fits on n, where something may be set aside for it.
-func (b *book) fitsFor(w *waiter, n *node) bool {
-	if !slices.Contains(w.held, n) {
-		return b.fits(n, w.d)
-	}
-	b.lift(n, w.d)
-	ok := b.fits(n, w.d)
-	b.hold(n, w.d)
-	return ok
-}
-
 // overtaken is how often somebody who came after w was placed. It never grows
 // along the line, because whoever overtakes one overtakes all before it.
 func (b *book) overtaken(w *waiter) uint64 {
@@ -72,7 +59,7 @@ func (b *book) reserve() {
 			continue
 		}
 		if n, _ := b.nearest(w.d, true, w.held); n != nil {
-			b.hold(n, w.d)
+			b.hold(n, w.d, w.order)
 			w.held = append(w.held, n)
 			continue
 		}
@@ -89,7 +76,7 @@ func (b *book) reserve() {
 func (b *book) unreserve(w *waiter, i int) {
 	n := w.held[i]
 	w.held = slices.Delete(w.held, i, i+1)
-	b.lift(n, w.d)
+	b.lift(n, w.d, w.order)
 	b.freed = append(b.freed, n)
 	b.lifted++
 }

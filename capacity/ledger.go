@@ -30,11 +30,17 @@ type node struct {
 	present  bool
 	draining bool
 	leases   int
-	holds    int // waiters that it is reserved for
+	holds    []hold
 
 	// By column. used may exceed total (Restore, or a total that shrank);
 	// held never does.
 	total, used, held []int64
+}
+
+// A hold is what is set aside for someone who waits, and the order of arrival.
+type hold struct {
+	order uint64
+	d     *demand
 }
 
 // A fraction of two amounts. Its zero denominator is larger than any other.
@@ -138,14 +144,21 @@ func (n *node) shortage(d *demand, aside bool) (worst fraction, ok bool) {
 	return worst, true
 }
 
-// fits reports whether d fits on n now.
-func (l *ledger) fits(n *node, d *demand) bool {
+// fits reports whether d fits on n for who is in this place of the order: what
+// is set aside for itself or for later ones is free for it.
+func (l *ledger) fits(n *node, d *demand, order uint64) bool {
 	if !l.open[n.row] {
 		return false
 	}
-	room := l.room[n.row*len(l.names):]
 	for i := range d.needs {
-		if d.needs[i].amount > room[d.needs[i].column] {
+		c := d.needs[i].column
+		free := l.room[n.row*len(l.names)+c]
+		for _, h := range n.holds {
+			if h.order >= order {
+				free += h.d.amount(c)
+			}
+		}
+		if d.needs[i].amount > free {
 			return false
 		}
 	}
@@ -173,10 +186,20 @@ func (l *ledger) vacate(n *node, d *demand) {
 	l.tidy(n)
 }
 
-// hold sets d aside on n: for all others that much is not free, and what is
-// missing to it is owed by whatever ends there next.
-func (l *ledger) hold(n *node, d *demand) {
-	n.holds++
+// hold sets d aside on n: for those who are not in line, or later in it, that
+// much is not free. What is missing to it is owed by whatever ends there next.
+func (l *ledger) hold(n *node, d *demand, order uint64) {
+	n.holds = append(n.holds, hold{order, d})
+	l.setAside(n, d)
+}
+
+// lift is the reverse of hold.
+func (l *ledger) lift(n *node, d *demand, order uint64) {
+	n.holds = slices.DeleteFunc(n.holds, func(h hold) bool { return h.order == order })
+	l.putBack(n, d)
+}
+
+func (l *ledger) setAside(n *node, d *demand) {
 	for i := range d.needs {
 		c, amount := d.needs[i].column, d.needs[i].amount
 		n.held[c] += amount
@@ -184,9 +207,7 @@ func (l *ledger) hold(n *node, d *demand) {
 	}
 }
 
-// lift is the reverse of hold.
-func (l *ledger) lift(n *node, d *demand) {
-	n.holds--
+func (l *ledger) putBack(n *node, d *demand) {
 	for i := range d.needs {
 		c, amount := d.needs[i].column, d.needs[i].amount
 		n.held[c] -= amount

@@ -15,6 +15,7 @@ type book struct {
 	ledger
 
 	first, last *waiter
+	arrivals    uint64            // ever, in line
 	barged      uint64            // placements made past the whole line
 	shapes      map[string]*shape // of those in line, by demand.identity
 	pass        uint64            // numbers the passes of serve
@@ -32,6 +33,7 @@ type waiter struct {
 
 	prev, next *waiter
 	queued     bool
+	order      uint64 // of arrival
 	passed     uint64 // overtaken by others in line
 	barged     uint64 // book.barged when it joined
 	held       []*node
@@ -39,7 +41,7 @@ type waiter struct {
 }
 
 // A shape is what equal demands in line have in common: if one of them does
-// not fit, neither do the others.
+// not fit, neither do those behind it.
 type shape struct {
 	waiting int
 	failed  uint64 // the pass in which it did not fit
@@ -71,13 +73,10 @@ func (b *book) take(d *demand, w *waiter) (n *node, freed bool) {
 }
 
 func (b *book) takeQueued(w *waiter) (n *node, freed bool) {
-	for _, h := range w.held {
-		b.lift(h, w.d)
-	}
+	// What is set aside for itself and for later ones is free for it.
+	b.eachHoldFrom(w, b.putBack)
 	row := b.best(w.d)
-	for _, h := range w.held {
-		b.hold(h, w.d)
-	}
+	b.eachHoldFrom(w, b.setAside)
 	if row < 0 {
 		return nil, false
 	}
@@ -86,6 +85,16 @@ func (b *book) takeQueued(w *waiter) (n *node, freed bool) {
 	b.grant(w, n)
 	b.serve()
 	return n, freed
+}
+
+// eachHoldFrom calls f for all that is reserved for w and for those behind it.
+func (b *book) eachHoldFrom(w *waiter, f func(*node, *demand)) {
+	// Nobody behind the last who was overtaken too often has anything.
+	for v := w; v != nil && b.overtaken(v) >= MaxOvertaken; v = v.next {
+		for _, n := range v.held {
+			f(n, v.d)
+		}
+	}
 }
 
 // release ends what d leased on n.
@@ -109,7 +118,8 @@ func (b *book) join(w *waiter) {
 		b.shapes[key] = w.shape
 	}
 	w.shape.waiting++
-	w.queued, w.barged, w.passed = true, b.barged, 0
+	b.arrivals++
+	w.queued, w.order, w.barged, w.passed = true, b.arrivals, b.barged, 0
 	w.prev, w.next = b.last, nil
 	if b.last == nil {
 		b.first = w

@@ -203,6 +203,38 @@ func TestC3EqualsWithNodesOfTheirOwn(t *testing.T) {
 	}
 }
 
+// That nothing more can be reserved for one does not mean that nothing can for
+// another who asks for the same.
+func TestC3EqualsOnOneNode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := capacity.New(node("a", 8, 0))
+		all := a.Restore("a", cores(8))
+		pass := func() {
+			for range capacity.MaxOvertaken {
+				allocate(t, a, cores(0)).Release()
+			}
+		}
+		first := waiting(t.Context(), a, cores(4))
+		pass()
+		second := waiting(t.Context(), a, cores(4))
+		third := waiting(t.Context(), a, cores(4))
+		require.Equal(t, cores(4), a.Nodes()[0].Reserved)
+		pass()
+		require.Equal(t, cores(8), a.Nodes()[0].Reserved)
+		pass()
+		require.NoError(t, capacity.Audit(a))
+		all.Release()
+		l := arrived(first)
+		require.NotNil(t, l)
+		require.NotNil(t, arrived(second))
+		require.Nil(t, arrived(third))
+		require.Equal(t, cores(4), a.Nodes()[0].Reserved, "for the third, after the first two")
+		l.Release()
+		require.NotNil(t, arrived(third))
+	})
+}
+
 func TestC3ReservationEndsWithItsOwner(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -90,6 +90,65 @@ func TestRequestStartsAgainAtTheEndOfTheLine(t *testing.T) {
 	require.Equal(t, cores(4), free(t, a, "a"))
 }
 
+func TestRequestForgetsWhoOvertookItBefore(t *testing.T) {
+	t.Parallel()
+	a := capacity.New(node("a", 4, 0))
+	held := allocate(t, a, cores(1))
+	big, small := prepare(t, a, cores(4)), prepare(t, a, cores(3))
+	l, _ := ask1(t, big)
+	require.Nil(t, l)
+	for range 10 { // overtaken in line
+		fill := allocate(t, a, cores(1))
+		l, _ = ask1(t, small)
+		require.Nil(t, l)
+		fill.Release()
+		l, _ = ask1(t, small)
+		require.NotNil(t, l)
+		l.Release()
+	}
+	held.Release()
+	l, _ = ask1(t, big)
+	require.NotNil(t, l)
+	l2, _ := ask1(t, big)
+	require.Nil(t, l2)
+	l.Release()
+	allocate(t, a, cores(1))
+	overtake(t, a, capacity.MaxOvertaken-2)
+	require.Nil(t, a.Nodes()[0].Reserved)
+	overtake(t, a, 1)
+	require.NotNil(t, a.Nodes()[0].Reserved)
+}
+
+// What is reserved for later ones is not kept from earlier ones.
+func TestC3RequestsAreServedInOrder(t *testing.T) {
+	t.Parallel()
+	a := capacity.New(node("a", 8, 0))
+	all := a.Restore("a", cores(8))
+	var line [3]*capacity.Request
+	for i := range line {
+		line[i] = prepare(t, a, cores(4))
+		l, _ := ask1(t, line[i])
+		require.Nil(t, l)
+	}
+	for range capacity.MaxOvertaken {
+		allocate(t, a, cores(0)).Release()
+	}
+	all.Release()
+	l, _ := ask1(t, line[2])
+	require.Nil(t, l, "others are before it")
+	first, _ := ask1(t, line[0])
+	require.NotNil(t, first)
+	second, _ := ask1(t, line[1])
+	require.NotNil(t, second)
+	require.Equal(t, cores(4), a.Nodes()[0].Reserved)
+	l, held := ask1(t, line[2])
+	require.Nil(t, l)
+	require.False(t, held)
+	first.Release()
+	l, _ = ask1(t, line[2])
+	require.NotNil(t, l)
+}
+
 func TestRequestThatHasNoPlaceReservesNothing(t *testing.T) {
 	t.Parallel()
 	a := capacity.New(node("a", 4, 0))

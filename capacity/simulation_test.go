@@ -2,7 +2,6 @@ package capacity_test
 
 import (
 	"fmt"
-	"math/big"
 	"math/rand/v2"
 	"testing"
 
@@ -10,171 +9,6 @@ import (
 
 	"github.com/daggy-go/daggy/capacity"
 )
-
-// TestModel draws operations from a seed and compares every answer with a
-// model that is as plain as C1 and C2 are written.
-func TestModel(t *testing.T) {
-	t.Parallel()
-	for seed := range uint64(100) {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			t.Parallel()
-			m := &model{
-				Allocator: capacity.New(),
-				rng:       rand.New(rand.NewPCG(seed, 1)),
-				leases:    map[*capacity.Lease]string{},
-			}
-			for range 200 {
-				m.step(t)
-				m.check(t)
-			}
-			for l := range m.leases {
-				l.Release()
-				delete(m.leases, l)
-			}
-			m.check(t)
-		})
-	}
-}
-
-type model struct {
-	*capacity.Allocator
-	rng    *rand.Rand
-	leases map[*capacity.Lease]string // and their nodes
-	line   []*capacity.Request
-}
-
-func (m *model) resources(largest int64) capacity.Resources {
-	r := capacity.Resources{}
-	for _, name := range []string{"cores", "memoryMB", "gpus"} {
-		if m.rng.IntN(3) > 0 {
-			r[name] = m.rng.Int64N(largest + 1)
-		}
-	}
-	return r
-}
-
-func (m *model) step(t *testing.T) {
-	t.Helper()
-	name := string(rune('a' + m.rng.IntN(5)))
-	switch m.rng.IntN(20) {
-	case 0, 1:
-		m.SetNode(capacity.Node{Name: name, Total: m.resources(30)})
-	case 2:
-		m.Drain(name)
-	case 3:
-		m.Undrain(name)
-	case 4:
-		m.Remove(name)
-	case 5:
-		m.leases[m.Restore(name, m.resources(10))] = name
-	case 6:
-		r := prepare(t, m.Allocator, m.resources(20))
-		if l, err := r.TryAllocate(); err == nil {
-			m.leases[l] = l.Node()
-		} else {
-			m.line = append(m.line, r)
-		}
-	case 7:
-		if len(m.line) > 0 {
-			m.line[0].Leave()
-			m.line = m.line[1:]
-		}
-	case 8:
-		// Often enough past those in line that nodes are reserved for them.
-		for range capacity.MaxOvertaken {
-			if l, err := m.TryAllocate(cores(0)); err == nil {
-				l.Release()
-			}
-		}
-	case 9, 10:
-		for l := range m.leases {
-			l.Release()
-			delete(m.leases, l)
-			break
-		}
-	default:
-		m.try(t, m.resources(8))
-	}
-}
-
-// try asks the Allocator and the model.
-func (m *model) try(t *testing.T, req capacity.Resources) {
-	t.Helper()
-	demand, err := capacity.Demand(req)
-	require.NoError(t, err)
-	var want string
-	least := new(big.Rat)
-	found, possible := false, false
-	for _, n := range m.Nodes() {
-		if n.Draining {
-			continue
-		}
-		possible = possible || within(demand, n.Total, nil)
-		if !within(demand, n.Free, n.Reserved) {
-			continue
-		}
-		impact := new(big.Rat)
-		for name, amount := range demand {
-			share := big.NewRat(amount, n.Free[name]-n.Reserved[name])
-			if share.Cmp(impact) > 0 {
-				impact = share
-			}
-		}
-		if !found || impact.Cmp(least) < 0 {
-			found, want, least = true, n.Name, impact
-		}
-	}
-	l, err := m.TryAllocate(req)
-	if found {
-		require.NoError(t, err)
-		require.Equal(t, want, l.Node(), "%v", demand)
-		m.leases[l] = want
-		return
-	}
-	var refusal *capacity.RefusedError
-	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, !possible, refusal.Never, "%v", err)
-	if refusal.Held {
-		require.NotEmpty(t, refusal.Node)
-	}
-}
-
-func within(demand, room, reserved capacity.Resources) bool {
-	for name, amount := range demand {
-		if amount > room[name]-reserved[name] {
-			return false
-		}
-	}
-	return true
-}
-
-// check compares the books: what is leased, and that no more is reserved than
-// there is.
-func (m *model) check(t *testing.T) {
-	t.Helper()
-	used := map[string]capacity.Resources{}
-	leases := map[string]int{}
-	for l, node := range m.leases {
-		require.Equal(t, node, l.Node())
-		leases[node]++
-		if used[node] == nil {
-			used[node] = capacity.Resources{}
-		}
-		for name, amount := range l.Resources() {
-			used[node][name] += amount
-		}
-	}
-	for _, n := range m.Nodes() {
-		require.Equal(t, leases[n.Name], n.Leases)
-		for name := range n.Total {
-			require.Equal(t, n.Total[name]-used[n.Name][name], n.Free[name], "%s %s", n.Name, name)
-		}
-		for name, amount := range n.Reserved {
-			require.LessOrEqual(t, amount, n.Total[name])
-		}
-		require.False(t, n.Draining && n.Reserved != nil, "reserved on a draining node")
-	}
-}
 
 // TestC3Simulation keeps a fleet full of small jobs and drops big ones in. No
 // big one may be starved: once it has been overtaken MaxOvertaken times, it is
@@ -315,6 +149,7 @@ func (s *simulation) run(l *capacity.Lease) {
 
 func (s *simulation) check(t *testing.T) {
 	t.Helper()
+	require.NoError(t, capacity.Audit(s.Allocator))
 	for _, n := range s.Nodes() {
 		for name, amount := range n.Free {
 			require.GreaterOrEqual(t, amount, int64(0), "C2: %s of %s", name, n.Name)
