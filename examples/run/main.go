@@ -30,10 +30,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/runner"
+	"github.com/daggy-go/daggy/runner/progress"
 )
 
 // Exit codes.
@@ -55,25 +57,34 @@ type streams struct {
 	out, err io.Writer
 }
 
+// complain says what went wrong, on one line.
+func (s streams) complain(about string, err error) {
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\t' })
+	// If that fails, only the exit code can tell.
+	_, _ = fmt.Fprintf(s.err, "%s: %s\n", about, strings.Join(lines, " "))
+}
+
 // run is the program. It returns its exit code.
 func run(ctx context.Context, args []string, std streams) int {
-	o, err := parseFlags(args, std.err)
+	o, err := parseFlags(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return exitCompleted
+		_, err = io.WriteString(std.err, usage)
+		return std.done(err)
 	case err != nil:
-		return exitBad // the flag package has said why
+		std.complain("run", fmt.Errorf("%w; -h shows the usage", err))
+		return exitBad
 	}
 	data, err := o.read(std.in)
 	if err != nil {
-		fmt.Fprintln(std.err, "run:", err)
+		std.complain("run", err)
 		return exitBad
 	}
 	d, err := dag.Parse(data)
 	if err == nil {
 		return o.execute(ctx, definition{d, data}, std)
 	}
-	return o.refuse(std.err, err)
+	return o.refuse(std, err)
 }
 
 // A definition is a DAG and the text that it was read from.
@@ -84,30 +95,34 @@ type definition struct {
 
 // execute draws d or runs it.
 func (o *options) execute(ctx context.Context, d definition, std streams) int {
-	r := o.runner(d.DAG, std.err)
+	r := o.runner(d.DAG)
 	if o.graph != "" {
-		err := r.Validate(d.DAG)
-		if err != nil {
-			return o.refuse(std.err, dag.Locate(d.text, err))
+		if err := r.Validate(d.DAG); err != nil {
+			return o.refuse(std, dag.Locate(d.text, err))
 		}
-		return done(std.err, draw(std.out, d.DAG, o.graph))
+		return std.done(draw(std.out, d.DAG, o.graph))
 	}
+	display := progress.New(std.err, progress.Config{Mode: o.progress})
+	r.Observers = append(r.Observers, display.Observer())
 	h, err := o.start(ctx, r, d.DAG)
 	if err != nil {
-		return o.refuse(std.err, dag.Locate(d.text, err))
+		return o.refuse(std, dag.Locate(d.text, err))
 	}
 	// The end of ctx interrupts the run, which then is over soon.
 	report, err := h.Wait(context.WithoutCancel(ctx))
+	// Nothing else may be written before the display is off. That it could not
+	// be shown, because nobody reads the standard error, is no failure.
+	_ = display.Close()
 	code := exitCompleted
 	for _, e := range leaves(err) {
-		fmt.Fprintln(std.err, "run:", e)
+		std.complain("run", e)
 		code = exitNotCompleted
 	}
 	write := writeText
 	if o.report == "json" {
 		write = writeJSON
 	}
-	return max(code, done(std.err, write(std.out, report)))
+	return max(code, std.done(write(std.out, report)))
 }
 
 // start starts a run under the ID that was asked for.
@@ -119,18 +134,18 @@ func (o *options) start(ctx context.Context, r *runner.Runner, d *dag.DAG) (*run
 }
 
 // done returns the exit code of what failed only for want of a place to write.
-func done(stderr io.Writer, err error) int {
+func (s streams) done(err error) int {
 	if err == nil {
 		return exitCompleted
 	}
-	fmt.Fprintln(stderr, "run:", err)
+	s.complain("run", err)
 	return exitNotCompleted
 }
 
 // refuse prints what is wrong with the definition, a line for each problem.
-func (o *options) refuse(stderr io.Writer, err error) int {
+func (o *options) refuse(std streams, err error) int {
 	for _, problem := range leaves(err) {
-		fmt.Fprintf(stderr, "%s: %v\n", o.file, problem)
+		std.complain(o.file, problem)
 	}
 	return exitBad
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/daggy-go/daggy/executor/fork"
 	"github.com/daggy-go/daggy/executor/sim"
 	"github.com/daggy-go/daggy/runner"
+	"github.com/daggy-go/daggy/runner/progress"
 )
 
 // options are the command line.
@@ -27,7 +28,7 @@ type options struct {
 	failFast bool
 	graph    string
 	report   string
-	progress string
+	progress progress.Mode
 }
 
 const usage = `usage: run [flags] FILE
@@ -42,13 +43,14 @@ Runs the DAG in FILE ("-": the standard input) and reports what became of it.
   -graph mermaid|dot   print the graph and run nothing
   -report text|json    the form of the report (default text)
   -progress auto|off   auto (default): a live display if the standard error is
-                       a terminal, else a line now and then
+                       a terminal, else a line now and then; live and lines
+                       choose one of these
 `
 
-// parseFlags reads the command line. It has said what is wrong when it returns
-// an error.
-func parseFlags(args []string, stderr io.Writer) (*options, error) {
-	o := &options{executor: "fork", report: "text", progress: "auto"}
+// parseFlags reads the command line. The error is flag.ErrHelp if that was asked
+// for.
+func parseFlags(args []string) (*options, error) {
+	o := &options{executor: "fork", report: "text"}
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&o.run, "run", "", "")
@@ -60,23 +62,19 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	fs.BoolVar(&o.failFast, "fail-fast", false, "")
 	choice(fs, &o.graph, "graph", "mermaid", "dot")
 	choice(fs, &o.report, "report", "text", "json")
-	choice(fs, &o.progress, "progress", "auto", "off")
+	fs.TextVar(&o.progress, "progress", progress.Auto, "")
 	err := fs.Parse(args)
 	if err == nil && fs.NArg() != 1 {
 		err = fmt.Errorf("want one FILE, got %d; flags come before it", fs.NArg())
 	}
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stderr, usage)
-	case err != nil:
-		fmt.Fprintf(stderr, "run: %v\nrun: -h shows the usage\n", err)
-	default:
-		o.path, o.file = fs.Arg(0), fs.Arg(0)
+	if err != nil {
+		return nil, err
 	}
+	o.path, o.file = fs.Arg(0), fs.Arg(0)
 	if o.path == "-" {
 		o.file = "standard input"
 	}
-	return o, err
+	return o, nil
 }
 
 // choice defines a flag that is one of some words.
@@ -107,7 +105,7 @@ func (o *options) read(stdin io.Reader) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }() // it was only read
 		in = f
 	}
 	data, err := io.ReadAll(io.LimitReader(in, dag.Limits{}.WithDefaults().Definition+1))
@@ -118,9 +116,9 @@ func (o *options) read(stdin io.Reader) ([]byte, error) {
 }
 
 // runner wires what the options say.
-func (o *options) runner(d *dag.DAG, stderr io.Writer) *runner.Runner {
+func (o *options) runner(d *dag.DAG) *runner.Runner {
 	local := fork.New(fork.Config{Capacity: o.capacity()})
-	r := &runner.Runner{Executor: local, FailFast: o.failFast, Observers: o.observers(stderr)}
+	r := &runner.Runner{Executor: local, FailFast: o.failFast}
 	if o.executor == "sim" {
 		// The same capacity, so that what fork would refuse is refused.
 		r.Executor = sim.New(sim.Config{Allocator: local.Allocator(), Script: script(d)})

@@ -25,8 +25,8 @@ func draw(w io.Writer, d *dag.DAG, language string) error {
 
 // writeText prints a line for each instance.
 func writeText(w io.Writer, r *runner.Report) error {
-	b := bufio.NewWriter(w) // keeps its first error
-	fmt.Fprintf(b, "%-9s  %8s  %9s  %s\n", "state", "attempts", "time", "task")
+	p := printer{w: bufio.NewWriter(w)}
+	p.print("%-9s  %8s  %9s  %s\n", "state", "attempts", "time", "task")
 	for t := range r.Tasks() {
 		took := ""
 		if !t.Start.IsZero() && !t.End.IsZero() {
@@ -36,10 +36,31 @@ func writeText(w io.Writer, r *runner.Report) error {
 		if why := reason(&t); why != "" {
 			name += ": " + firstLine(why)
 		}
-		fmt.Fprintf(b, "%-9s  %8d  %9s  %s\n", t.State, t.Attempts, took, name)
+		p.print("%-9s  %8d  %9s  %s\n", t.State, t.Attempts, took, name)
 	}
-	fmt.Fprintf(b, "run %s %s: %s\n", r.Run, r.State, counts(r))
-	return errors.Join(b.Flush(), r.Err())
+	p.print("run %s %s: %s\n", r.Run, r.State, counts(r))
+	return p.done(r)
+}
+
+// printer keeps the first error. It writes as it is told, for a report may be
+// larger than the memory.
+type printer struct {
+	w   *bufio.Writer
+	err error
+}
+
+func (p *printer) print(format string, values ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, values...)
+	}
+}
+
+// done says whether all of the report was known and written.
+func (p *printer) done(r *runner.Report) error {
+	if p.err == nil {
+		p.err = p.w.Flush()
+	}
+	return errors.Join(p.err, r.Err())
 }
 
 // counts says how many instances there are in each state.
@@ -78,18 +99,17 @@ type taskJSON struct {
 	StderrDropped int64        `json:"stderrDropped,omitempty"`
 }
 
-// writeJSON prints the report as one object, a line for each instance. It is
-// written as it is made: the output of all tasks may be a lot.
+// writeJSON prints the report as one object, a line for each instance.
 func writeJSON(w io.Writer, r *runner.Report) error {
-	b := bufio.NewWriter(w) // keeps its first error
-	fmt.Fprintf(b, "{\"run\":%s,\"state\":%s,\"tasks\":{", text(r.Run), text(string(r.State)))
+	p := printer{w: bufio.NewWriter(w)}
+	p.print("{\"run\":%s,\"state\":%s,\"tasks\":{", text(r.Run), text(r.State))
 	separator := "\n"
 	for t := range r.Tasks() {
-		fmt.Fprintf(b, "%s%s:%s", separator, text(t.Name), text(describe(&t)))
+		p.print("%s%s:%s", separator, text(t.Name), text(describe(&t)))
 		separator = ",\n"
 	}
-	fmt.Fprintln(b, "}}")
-	return errors.Join(b.Flush(), r.Err())
+	p.print("}}\n")
+	return p.done(r)
 }
 
 func describe(t *runner.TaskReport) taskJSON {
