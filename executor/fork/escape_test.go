@@ -10,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"github.com/daggy-go/daggy/executor/fork"
 )
 
 // A command that ignores SIGTERM and has left a process in a session of its own,

@@ -11,6 +11,6 @@ import (
 
 func TestMain(m *testing.M) {
 	executortest.Main()
-	helperproc.Main(nil)
+	helperproc.Main(engines())
 	goleak.VerifyTestMain(m)
 }

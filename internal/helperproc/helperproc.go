@@ -10,13 +10,14 @@
 //
 //	job := dag.Command(helperproc.Command("exit", "3")...)
 //
-// The package documentation of [Modes] lists what can be played.
+// [Modes] lists what can be played.
 package helperproc
 
 import (
 	"fmt"
 	"os"
 	"slices"
+	"syscall"
 )
 
 // marker is the first argument of a test binary that is to play a command.
@@ -36,7 +37,9 @@ func Main(more map[string]Mode) {
 	if len(os.Args) < 3 || os.Args[1] != marker {
 		return
 	}
-	os.Exit(play(os.Args[2], os.Args[3:], more))
+	// os.Exit would make every helper of a test under -race wait for a second, in
+	// case the detector has something to say.
+	syscall.Exit(play(os.Args[2], os.Args[3:], more))
 }
 
 func play(name string, args []string, more map[string]Mode) int {
