@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/daggy-go/daggy/executor"
 )
@@ -27,26 +28,47 @@ func (w wrapper) Unwrap() executor.Executor { return w.Executor }
 
 // healthy is the suite for a machine.
 func healthy(durable bool) Config {
-	return Config{
-		New: func(tb testing.TB) executor.Executor {
-			tb.Helper()
-			return newMachine(tb, durable, defects{})
-		},
+	c := Config{
 		Jobs:       Commands("play"),
 		Lost:       faulty(losing),
 		NotStarted: faulty(refusing),
 		Concurrent: 20,
 		flood:      16 << 20,
 	}
+	machines(settings{durable: durable})(&c)
+	return c
+}
+
+// machines makes the suite check machines.
+func machines(s settings) func(c *Config) {
+	return func(c *Config) {
+		patient, impatient := s, s
+		patient.grace, impatient.grace = time.Minute, 10*time.Millisecond
+		c.New = func(tb testing.TB) executor.Executor {
+			tb.Helper()
+			return newMachine(tb, patient)
+		}
+		c.Impatient = func(tb testing.TB) executor.Executor {
+			tb.Helper()
+			return newMachine(tb, impatient)
+		}
+	}
+}
+
+// around puts something around the executors of the suite.
+func around(c *Config, f func(executor.Executor) executor.Executor) {
+	patient, impatient := c.New, c.Impatient
+	c.New = func(tb testing.TB) executor.Executor { tb.Helper(); return f(patient(tb)) }
+	c.Impatient = func(tb testing.TB) executor.Executor { tb.Helper(); return f(impatient(tb)) }
 }
 
 // faulty is a machine with a run around it until it is relieved.
-func faulty(around func(relieved <-chan struct{}) run) func(tb testing.TB) Fault {
+func faulty(until func(relieved <-chan struct{}) run) func(tb testing.TB) Fault {
 	return func(tb testing.TB) Fault {
 		tb.Helper()
 		relieved := make(chan struct{})
 		return Fault{
-			Executor: wrapper{newMachine(tb, false, defects{}), around(relieved)},
+			Executor: wrapper{newMachine(tb, settings{grace: time.Minute}), until(relieved)},
 			Job:      Commands("play").Wait,
 			Relieve:  sync.OnceFunc(func() { close(relieved) }),
 		}
@@ -79,24 +101,12 @@ func refusing(relieved <-chan struct{}) run {
 }
 
 // defective is a machine with defects.
-func defective(d defects) func(c *Config) { return defectiveMachine(d, false) }
-
-func defectiveMachine(d defects, durable bool) func(c *Config) {
-	return func(c *Config) {
-		c.New = func(tb testing.TB) executor.Executor {
-			tb.Helper()
-			return newMachine(tb, durable, d)
-		}
-	}
-}
+func defective(d defects) func(c *Config) { return machines(settings{defects: d}) }
 
 // wrapped puts f around a machine.
 func wrapped(f run) func(c *Config) {
 	return func(c *Config) {
-		c.New = func(tb testing.TB) executor.Executor {
-			tb.Helper()
-			return wrapper{newMachine(tb, false, defects{}), f}
-		}
+		around(c, func(ex executor.Executor) executor.Executor { return wrapper{ex, f} })
 	}
 }
 

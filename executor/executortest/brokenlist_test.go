@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/daggy-go/daggy/dag"
@@ -63,7 +62,7 @@ func brokenOnes() []broken {
 		{rule: "E6", name: "keeps output in memory", breaks: wrapped(buffers), hungry: true},
 		{rule: "E6", name: "cuts output", breaks: changed(cuts)},
 
-		{rule: "E7", name: "never reports", breaks: changed(silent)},
+		{rule: "E7", name: "reports to wait when it runs", breaks: changed(waitsForEver)},
 		{rule: "E7", name: "forgets the cause", breaks: answered(forgetsCause)},
 
 		{rule: "E8", name: "leases", breaks: leases(false)},
@@ -79,7 +78,8 @@ func brokenOnes() []broken {
 
 func brokenDurables() []broken {
 	defect := func(name string, d defects) broken {
-		return broken{rule: "E5", name: name, breaks: defectiveMachine(d, true), durable: true}
+		breaks := machines(settings{durable: true, defects: d})
+		return broken{rule: "E5", name: name, breaks: breaks, durable: true}
 	}
 	return []broken{
 		defect("starts twice", defects{startsTwice: true}),
@@ -103,11 +103,7 @@ func (v validator) Validate(job dag.Job) error { return v.validate(job) }
 func (v validator) Unwrap() executor.Executor  { return v.Executor }
 
 func validates(c *Config, validate func(job dag.Job) error) {
-	next := c.New
-	c.New = func(tb testing.TB) executor.Executor {
-		tb.Helper()
-		return validator{next(tb), validate}
-	}
+	around(c, func(ex executor.Executor) executor.Executor { return validator{ex, validate} })
 }
 
 func acceptsAnything(c *Config) {
@@ -147,18 +143,16 @@ func neverFails(_ context.Context, res executor.Result, err error) (executor.Res
 }
 
 func oneAtATime(c *Config) {
-	next := c.New
-	c.New = func(tb testing.TB) executor.Executor {
-		tb.Helper()
+	around(c, func(ex executor.Executor) executor.Executor {
 		var mu sync.Mutex
-		return wrapper{next(tb), func(
+		return wrapper{ex, func(
 			ctx context.Context, a *executor.Attempt, next executor.Executor,
 		) (executor.Result, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			return next.Run(ctx, a)
 		}}
-	}
+	})
 }
 
 // impatient gives up on output a second after the end.

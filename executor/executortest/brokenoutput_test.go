@@ -57,7 +57,11 @@ func cuts(a *executor.Attempt) {
 	})
 }
 
-func silent(a *executor.Attempt) { a.OnReport = nil }
+// waitsForEver says that it waits when it runs.
+func waitsForEver(a *executor.Attempt) {
+	report := a.OnReport
+	a.OnReport = func(executor.Status) { report(executor.Status{Reason: "busy"}) }
+}
 
 func noEnvironment(a *executor.Attempt) { a.Job.Environment = nil }
 

@@ -152,6 +152,7 @@ func orphan(l *lab) {
 	if l.weaker(l.config.Weaker.NoDescendants, jobs.Orphan == nil, "Orphan") {
 		return
 	}
+	l.impatient()
 	h := l.hold()
 	t := l.start(jobs.Orphan(h.address()))
 	g := h.next(t)

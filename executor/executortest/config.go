@@ -10,11 +10,16 @@ import (
 
 // Config describes the executor to be checked. New and Jobs are required.
 type Config struct {
-	// New makes an executor for one check. The checks stop a good many jobs that
-	// do not stop when asked, so the grace time is best set to some 100 ms. If
-	// executors may have an allocator, give it one, with room for at least one
-	// core; otherwise E8 cannot be checked.
+	// New makes an executor for one check. Its grace time should be long, some
+	// ten seconds: otherwise, on a busy machine, work may be killed before it has
+	// had the time to show that it was asked to stop. If executors may have an
+	// allocator, give it one, with room for at least one core, or else E8 cannot
+	// be checked.
 	New func(tb testing.TB) executor.Executor
+	// Impatient makes an executor like New does, with a short grace time of some
+	// 100 ms, for the few checks of work that does not stop when it is asked.
+	// Nil: New, with which they take the grace time that it has.
+	Impatient func(tb testing.TB) executor.Executor
 	// Jobs are the jobs that the checks run.
 	Jobs Jobs
 	// Lost sets up an attempt that the infrastructure will fail, for E3. Nil:
@@ -131,6 +136,9 @@ const (
 )
 
 func (c Config) withDefaults() Config {
+	if c.Impatient == nil {
+		c.Impatient = c.New
+	}
 	if c.Concurrent == 0 {
 		c.Concurrent = 200
 	}

@@ -8,10 +8,12 @@
 //
 //	func TestConformance(t *testing.T) {
 //		executortest.Run(t, executortest.Config{
-//			New: func(tb testing.TB) executor.Executor {
-//				return fork.New(fork.Config{Dir: tb.TempDir(), Grace: 100 * time.Millisecond})
+//			New: func(testing.TB) executor.Executor { return fork.New(fork.Config{}) },
+//			Impatient: func(testing.TB) executor.Executor {
+//				return fork.New(fork.Config{Grace: 100 * time.Millisecond})
 //			},
-//			Jobs: executortest.Processes(),
+//			Jobs:   executortest.Processes(),
+//			Weaker: executortest.Weaker{NoPanics: "commands are other processes"},
 //		})
 //	}
 //

@@ -31,6 +31,12 @@ func newLab(tb testing.TB, c Config) *lab {
 	return &lab{TB: tb, config: c, executor: c.New(tb)}
 }
 
+// impatient takes an executor with a short grace time.
+func (l *lab) impatient() {
+	l.Helper()
+	l.executor = l.config.Impatient(l)
+}
+
 // tidy ends what is still there, so that not even a broken executor leaves jobs
 // behind.
 func (l *lab) tidy() {
@@ -108,6 +114,7 @@ type trial struct {
 	panicked       bool
 
 	mu       sync.Mutex
+	heard    bool // any status
 	reported bool // Running
 	over     bool // Run has returned
 	late     bool // reported when it was over
@@ -163,6 +170,7 @@ func (t *trial) report(s executor.Status) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.late = t.late || t.over
+	t.heard = true
 	if s.Running && !t.reported {
 		t.reported = true
 		close(t.running)

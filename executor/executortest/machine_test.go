@@ -21,11 +21,16 @@ import (
 type machine struct {
 	tb        testing.TB
 	allocator *capacity.Allocator
-	durable   bool
-	defects   defects
+	settings
 
 	mu      sync.Mutex
 	entries map[string]*entry // by key
+}
+
+type settings struct {
+	durable bool
+	grace   time.Duration
+	defects defects
 }
 
 // defects are what is wrong with a machine, for what cannot be wrong with a
@@ -47,13 +52,12 @@ type defects struct {
 
 var errKeyClosed = errors.New("machine: the key is closed")
 
-func newMachine(tb testing.TB, durable bool, d defects) *machine {
+func newMachine(tb testing.TB, s settings) *machine {
 	tb.Helper()
 	return &machine{
 		tb:        tb,
 		allocator: capacity.New(capacity.Node{Name: "m", Total: dag.Resources{dag.Cores: 2}}),
-		durable:   durable,
-		defects:   d,
+		settings:  s,
 		entries:   map[string]*entry{},
 	}
 }
@@ -108,7 +112,7 @@ func (m *machine) Run(ctx context.Context, a *executor.Attempt) (executor.Result
 			copies.leave()
 			return executor.Result{}, context.Cause(ctx)
 		}
-		e.stop(m.defects)
+		e.stop(m.grace, m.defects)
 	}
 	res, err := e.result, e.err
 	if errors.Is(context.Cause(ctx), executor.ErrTimeLimit) && !res.OK() {
@@ -196,12 +200,12 @@ func (e *entry) live(p Process, d defects) {
 }
 
 // stop asks, waits, kills.
-func (e *entry) stop(d defects) {
+func (e *entry) stop(grace time.Duration, d defects) {
 	if d.neverAsks {
 		e.kill()
 	}
 	e.ask()
-	if !d.cannotKill && !wait(e.done, 10*time.Millisecond) {
+	if !d.cannotKill && !wait(e.done, grace) {
 		e.kill()
 	}
 	<-e.done

@@ -27,15 +27,11 @@ func TestHealthy(t *testing.T) {
 	t.Run("durable", func(t *testing.T) { Run(t, healthy(true)) })
 	t.Run("wrapped", func(t *testing.T) {
 		c := healthy(true)
-		next := c.New
-		c.New = func(tb testing.TB) executor.Executor {
-			tb.Helper()
-			return wrapper{next(tb), func(
-				ctx context.Context, a *executor.Attempt, next executor.Executor,
-			) (executor.Result, error) {
-				return next.Run(ctx, a)
-			}}
-		}
+		wrapped(func(
+			ctx context.Context, a *executor.Attempt, next executor.Executor,
+		) (executor.Result, error) {
+			return next.Run(ctx, a)
+		})(&c)
 		Run(t, c)
 	})
 }

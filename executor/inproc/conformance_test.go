@@ -2,6 +2,7 @@ package inproc_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/daggy-go/daggy/capacity"
@@ -21,6 +22,12 @@ func TestConformance(t *testing.T) {
 			Stderr:      c.Stderr,
 		}))
 	}
+	lost := func(testing.TB) executortest.Fault {
+		return executortest.Fault{
+			Executor: failing(&executor.LostError{Err: errors.New("gone")}),
+			Job:      executortest.Functions("f").Wait,
+		}
+	}
 	executortest.Run(t, executortest.Config{
 		New: func(testing.TB) executor.Executor {
 			return inproc.New(inproc.Config{
@@ -29,6 +36,7 @@ func TestConformance(t *testing.T) {
 			})
 		},
 		Jobs: executortest.Functions("play"),
+		Lost: lost,
 		Weaker: executortest.Weaker{
 			CannotKill:    "a function cannot be ended from outside",
 			NoDescendants: "functions start goroutines, which they wait for themselves",
