@@ -18,14 +18,24 @@ import (
 // The error is as [Problem] says; [errors.Is] finds [ErrInvalid] in it. Time is
 // linear in the size of d.
 func (d *DAG) Validate() error {
+	_, err := d.ValidGraph()
+	return err
+}
+
+// ValidGraph does what [DAG.Validate] and [DAG.Graph] do, and looks at each task
+// only once for both.
+func (d *DAG) ValidGraph() (*Graph, error) {
 	v := validator{found: new(problems)}
 	v.texts("tags", d.Tags)
 	v.parameters(d.Parameters)
 	v.unknownParameters(d)
 	v.job("jobDefaults.", &d.JobDefaults)
 	v.pool(d)
-	newGraph(d.Tasks, v.found, validateTask)
-	return v.found.err()
+	g := newGraph(d.Tasks, v.found, validateTask)
+	if err := v.found.err(); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // validateTask is the part of Validate that concerns a task alone.
@@ -178,16 +188,6 @@ func (v *validator) job(prefix string, j *Job) {
 	v.resources(j.Resources)
 	v.jobOptions(j.Options)
 	v.prefix = ""
-}
-
-// plainText reports whether s is printable ASCII, as nearly all texts are.
-func plainText(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // entry checks an environment entry that is not plainly right.

@@ -29,11 +29,11 @@ func Expand(d *dag.DAG) (*dag.DAG, error) { return Expander{}.Expand(d) }
 
 // Expand is the function [Expand] within the limits of x.
 func (x Expander) Expand(d *dag.DAG) (*dag.DAG, error) {
-	templates, err := x.validate(d, true)
+	checked, err := x.validate(d, true)
 	if err != nil {
 		return nil, err
 	}
-	w := expansion{dag: d, templates: templates, instances: map[string][]string{}}
+	w := expansion{dag: d, templates: checked.Templates, instances: map[string][]string{}}
 	if err := w.measure(x.Limits.WithDefaults().Tasks); err != nil {
 		return nil, err
 	}

@@ -22,16 +22,21 @@ func (x Expander) Validate(d *dag.DAG) error {
 	return err
 }
 
-// validate checks d. If asked to, it returns the templates of the tasks, nil
-// for those that stand for themselves.
-func (x Expander) validate(d *dag.DAG, keep bool) ([]*Template, error) {
+// A Checked is a definition in which nothing is wrong.
+type Checked struct {
+	Graph *dag.Graph
+	// Templates of the tasks, by index. Nil for those that are [Literal].
+	Templates []*Template
+}
+
+// Check is Validate that keeps what it made on the way.
+func (x Expander) Check(d *dag.DAG) (*Checked, error) { return x.validate(d, true) }
+
+// validate checks d. If asked to, it keeps the templates.
+func (x Expander) validate(d *dag.DAG, keep bool) (*Checked, error) {
 	v := validator{dag: d, limits: x.Limits.WithDefaults()}
-	structure := d.Validate()
-	v.found.addAll(structure)
-	if v.found.more > 0 {
-		// It says itself how many more there are.
-		return nil, structure
-	}
+	graph, err := d.ValidGraph()
+	v.found.addAll(err)
 	v.definition()
 	if keep {
 		v.templates = make([]*Template, len(d.Tasks))
@@ -39,7 +44,10 @@ func (x Expander) validate(d *dag.DAG, keep bool) ([]*Template, error) {
 	v.tasks()
 	v.names()
 	v.total()
-	return v.templates, v.found.err()
+	if err := v.found.err(); err != nil {
+		return nil, err
+	}
+	return &Checked{graph, v.templates}, nil
 }
 
 type validator struct {

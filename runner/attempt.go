@@ -88,13 +88,7 @@ func (e *engine) prepare(w *workers, a *attempt) {
 	a.Key = e.attemptKey(a.task, a.Index, a.Number)
 	a.pool, a.PoolOptions = w.poolDef, w.options
 	a.ctx = newAttemptContext(e.ctx)
-	a.Instance = a.Task
-	if a.def.more == nil {
-		a.Job.Command = a.def.command
-	} else {
-		in := a.def.more.template.At(a.Index)
-		a.Instance, a.Job = in.Name, in.Job
-	}
+	a.Instance, a.Job = a.def.instance(a.Task, a.Index)
 	e.outputs.open(a)
 	if a.Job.TimeLimit > 0 {
 		a.limit.start(a)
@@ -168,8 +162,7 @@ func (e *engine) withdraw(a *attempt) {
 	a.queued = false
 	if lease := a.lease; lease != nil {
 		a.lease = nil
-		// Release tells everybody who waits for room, this engine too, which
-		// holds mu here.
+		// Release calls everybody who waits for room, and mu is held here.
 		e.watching.Go(lease.Release)
 	}
 }

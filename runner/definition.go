@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -25,6 +24,8 @@ type definition struct {
 	limits dag.Limits
 
 	instances int
+	// names finds clashes when tasks are spliced in. Nil before the first time.
+	names *expand.Names
 	// planned is what the plan has to know of the tasks. It is dropped when the
 	// plan is made.
 	planned []plan.Task
@@ -47,10 +48,7 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 	if d == nil {
 		d = &dag.DAG{}
 	}
-	if err := expand.Validate(d); err != nil {
-		return nil, err
-	}
-	graph, err := d.Graph()
+	checked, err := expand.Expander{Limits: r.Limits}.Check(d)
 	if err != nil {
 		return nil, err
 	}
@@ -59,13 +57,13 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 		return nil, err
 	}
 	def := &definition{
-		graph:  graph,
+		graph:  checked.Graph,
 		frame:  frameOf(d),
 		opened: len(d.Tasks),
 		pools:  pools,
 		limits: r.Limits.WithDefaults(),
 	}
-	if err := def.add(d.Tasks); err != nil {
+	if err := def.add(d.Tasks, checked.Templates); err != nil {
 		return nil, err
 	}
 	return def, nil
@@ -81,52 +79,42 @@ func frameOf(d *dag.DAG) dag.DAG {
 	}
 }
 
-// add compiles tasks, and adds them if there is no problem with any of them.
-func (def *definition) add(tasks []dag.Task) error {
+// add adds tasks, with their templates, if there is no problem with any of them.
+func (def *definition) add(tasks []dag.Task, templates []*expand.Template) error {
 	var problems *multierror.Error
 	base, plannedBase := len(def.tasks), len(def.planned)
-	if base+len(tasks) > def.limits.Tasks {
-		return &dag.Problem{
-			Text: fmt.Sprintf("%d tasks, more than the limit of %d", base+len(tasks), def.limits.Tasks),
-			Hint: "raise Limits.Tasks",
-		}
-	}
 	def.tasks = slices.Grow(def.tasks, len(tasks))
 	def.planned = slices.Grow(def.planned, len(tasks))
 	words := make([]string, 0, wordsOf(tasks))
-	instances := def.instances
 	groups := def.pools.mark()
 	for i := range tasks {
 		t := &tasks[i]
-		c, planned, err := def.compileTask(t, &words)
-		if err == nil {
-			err = def.pools.place(t, def.frame.Pool, c.job(), &planned)
-		}
-		if err != nil {
+		planned := planTask(t, templates[i])
+		if err := def.pools.place(t, def.frame.Pool, templates[i], &planned); err != nil {
 			problems = multierror.Append(problems, err)
 			if len(problems.Errors) >= maxErrors {
 				break
 			}
 			continue
 		}
-		instances += planned.Instances
-		def.tasks = append(def.tasks, c)
+		def.tasks = append(def.tasks, copyTask(t, templates[i], &words))
 		def.planned = append(def.planned, planned)
+		def.instances += planned.Instances
 	}
-	if problems == nil && instances > def.limits.Instances {
-		problems = multierror.Append(problems, &dag.Problem{
-			Text: fmt.Sprintf("%d instances, more than the limit of %d",
-				instances, def.limits.Instances),
-			Hint: "raise Limits.Instances",
-		})
+	if problems == nil {
+		return nil
 	}
-	if problems != nil {
-		def.tasks, def.planned = def.tasks[:base], def.planned[:plannedBase]
-		def.pools.reset(groups)
-		return problems.ErrorOrNil()
+	def.remove(base, plannedBase)
+	def.pools.reset(groups)
+	return problems.ErrorOrNil()
+}
+
+// remove takes away what was added after the given lengths.
+func (def *definition) remove(base, plannedBase int) {
+	for _, p := range def.planned[plannedBase:] {
+		def.instances -= p.Instances
 	}
-	def.instances = instances
-	return nil
+	def.tasks, def.planned = def.tasks[:base], def.planned[:plannedBase]
 }
 
 func wordsOf(tasks []dag.Task) int {
@@ -137,68 +125,64 @@ func wordsOf(tasks []dag.Task) int {
 	return n
 }
 
-// compileTask copies what the run needs of t. The words of literal commands go
-// to one block of memory.
-func (def *definition) compileTask(t *dag.Task, words *[]string) (taskDef, plan.Task, error) {
-	planned := plan.Task{Instances: 1, Generator: t.Generator}
-	if t.MaxRetries != 0 || t.RetryInterval != 0 || t.Priority != 0 || !t.NotBefore.IsZero() {
-		planned.Policy = plan.Policy{
+// planTask says what the plan has to know of t. template is nil if t is literal.
+func planTask(t *dag.Task, template *expand.Template) plan.Task {
+	planned := plan.Task{
+		Instances: 1, Barrier: len(t.Job.Command) == 0 && len(t.Job.Options) == 0,
+		Generator: t.Generator,
+		Policy: plan.Policy{
 			Priority: t.Priority, MaxRetries: t.MaxRetries, RetryInterval: t.RetryInterval,
-		}
-		if !t.NotBefore.IsZero() {
-			planned.Policy.NotBefore = max(1, t.NotBefore.UnixNano())
-		}
+		},
 	}
-	literal := expand.Literal(t, &def.frame.JobDefaults)
-	if literal && isPlain(t, &planned) {
+	if template != nil {
+		planned.Instances, planned.Barrier = template.Len(), template.Groups()
+	}
+	if !t.NotBefore.IsZero() {
+		planned.Policy.NotBefore = max(1, t.NotBefore.UnixNano())
+	}
+	return planned
+}
+
+// copyTask copies what the run needs of t. The words of literal commands go to
+// one block of memory.
+func copyTask(t *dag.Task, template *expand.Template, words *[]string) taskDef {
+	if template == nil && isPlain(t) {
 		from := len(*words)
 		*words = append(*words, t.Job.Command...)
-		planned.Barrier = len(t.Job.Command) == 0
-		return taskDef{command: (*words)[from:len(*words):len(*words)]}, planned, nil
+		return taskDef{command: (*words)[from:len(*words):len(*words)]}
 	}
-	template, err := expand.Expander{Limits: def.limits}.Compile(
-		*t, def.frame.JobDefaults, def.frame.Parameters)
-	if err != nil {
-		return taskDef{}, planned, err
-	}
-	planned.Instances = template.Len()
-	planned.Barrier = template.Groups()
-	more := &taskMore{task: cloneTask(t), template: template}
-	return taskDef{more: more}, planned, nil
+	return taskDef{more: &taskMore{task: cloneTask(t), template: template}}
 }
 
 // isPlain reports whether t, which is literal, has nothing but a name, a
 // command and edges.
-func isPlain(t *dag.Task, planned *plan.Task) bool {
+func isPlain(t *dag.Task) bool {
 	j := &t.Job
-	return planned.Policy == (plan.Policy{}) && !t.Generator && t.Pool == "" &&
-		len(t.Parameters) == 0 && len(j.Environment) == 0 && j.WorkDir == "" &&
-		j.TimeLimit == 0 && len(j.Resources) == 0 && len(j.Options) == 0
-}
-
-// job returns the job of the task with its parameters not yet put in.
-func (c *taskDef) job() dag.Job {
-	if c.more != nil {
-		return c.more.template.Job()
-	}
-	return dag.Job{Command: c.command}
+	return !t.Generator && t.MaxRetries == 0 && t.RetryInterval == 0 && t.NotBefore.IsZero() &&
+		t.Priority == 0 && t.Pool == "" && len(t.Parameters) == 0 &&
+		len(j.Environment) == 0 && j.WorkDir == "" && j.TimeLimit == 0 &&
+		len(j.Resources) == 0 && len(j.Options) == 0
 }
 
 // multiplied reports whether the instances of the task have names of their own.
-func (c *taskDef) multiplied() bool { return c.more != nil && c.more.template.Multiplied() }
+func (c *taskDef) multiplied() bool {
+	return c.more != nil && c.more.template != nil && c.more.template.Multiplied()
+}
 
-// instance returns the name and the job of an instance.
-func (def *definition) instance(task, instance int) (string, dag.Job) {
-	c := &def.tasks[task]
-	if c.more == nil {
-		return def.graph.Name(task), dag.Job{Command: c.command}
+// instance returns the name and the job of an instance. name is the task's.
+func (c *taskDef) instance(name string, index int) (string, dag.Job) {
+	switch {
+	case c.more == nil:
+		return name, dag.Job{Command: c.command}
+	case c.more.template == nil:
+		return name, c.more.task.Job
 	}
-	in := c.more.template.At(instance)
+	in := c.more.template.At(index)
 	return in.Name, in.Job
 }
 
-// name returns the name of an instance.
-func (def *definition) name(task, instance int) string {
+// instanceName returns the name of an instance.
+func (def *definition) instanceName(task, instance int) string {
 	if def.tasks[task].multiplied() {
 		return expand.InstanceName(def.graph.Name(task), instance)
 	}
@@ -241,73 +225,12 @@ func (def *definition) dag() *dag.DAG {
 	return &d
 }
 
-// clash reports a name of the new tasks, which are compiled from the given index
-// on and not yet in the graph, that is also the name of an instance (D4).
-func (def *definition) clash(from int, tasks []dag.Task) error {
-	added := make(map[string]int, len(tasks))
-	for i := range tasks {
-		added[tasks[i].Name] = from + i
-	}
-	index := func(name string) (int, bool) {
-		if i, ok := added[name]; ok {
-			return i, true
-		}
-		return def.graph.Index(name)
-	}
-	for i := range tasks {
-		name := tasks[i].Name
-		if base, k, ok := expand.ParseInstanceName(name); ok {
-			if j, ok := index(base); ok && def.multipliedTo(j) > k {
-				return nameClash(name, base)
-			}
-		}
-		if other, ok := def.instanceNamed(name, def.multipliedTo(from+i), index); ok {
-			return nameClash(other, name)
-		}
-	}
-	return nil
-}
-
-// instanceNamed returns a task that has the name of one of the n instances of
-// a new task. It looks at the fewer: instances or tasks.
-func (def *definition) instanceNamed(
-	name string, n int, index func(string) (int, bool),
-) (string, bool) {
-	if n <= def.graph.Len() {
-		for k := range n {
-			instance := expand.InstanceName(name, k)
-			if _, ok := index(instance); ok {
-				return instance, true
-			}
-		}
-		return "", false
-	}
-	for j := range def.graph.Len() {
-		other := def.graph.Name(j)
-		if !strings.HasPrefix(other, name) {
-			continue
-		}
-		if base, k, ok := expand.ParseInstanceName(other); ok && base == name && k < n {
-			return other, true
-		}
-	}
-	return "", false
-}
-
 // multipliedTo returns how many instances with names of their own task i has.
 func (def *definition) multipliedTo(i int) int {
 	if !def.tasks[i].multiplied() {
 		return 0
 	}
 	return def.tasks[i].more.template.Len()
-}
-
-func nameClash(name, base string) error {
-	return &dag.Problem{
-		Task: name,
-		Text: fmt.Sprintf("is also the name of an instance of task %q", base),
-		Hint: "rename one of them",
-	}
 }
 
 func cloneTask(t *dag.Task) dag.Task {

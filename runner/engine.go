@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/daggy-go/daggy/capacity"
@@ -59,6 +60,10 @@ type engine struct {
 	// detaching: durable executors are to let go of what they run.
 	detaching bool
 	closedAt  time.Time
+
+	leases bool          // a pool allocates
+	hungry atomic.Bool   // something was refused
+	room   chan struct{} // tells askAgain that there may be room
 
 	wake     chan struct{} // tells the appender that there is something to append
 	finished chan struct{} // closed when the run is over and nothing is left
@@ -201,6 +206,12 @@ func (e *engine) performOne(a plan.Action) {
 
 // lease asks for what the plan wants to start next in pools that allocate.
 func (e *engine) lease() {
+	if !e.leases {
+		return
+	}
+	// Before asking, so that no room that is freed after a refusal is missed.
+	e.hungry.Store(true)
+	blocked := false
 	for i, w := range e.pools {
 		if w.allocator == nil {
 			continue
@@ -218,7 +229,9 @@ func (e *engine) lease() {
 			id := e.plan.Lease(time.Now(), group, lease.Node())
 			e.attempt(id).lease = lease
 		}
+		blocked = blocked || e.plan.Blocked(i)
 	}
+	e.hungry.Store(blocked)
 }
 
 // request returns the standing request of a group.
@@ -237,15 +250,42 @@ func (e *engine) request(group int) *capacity.Request {
 	return e.requests[group]
 }
 
-// freed is called by an allocator when it has room again.
-func (e *engine) freed(pool int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.over || !e.plan.Blocked(pool) {
+// freed is called by an allocator when it may have room again. It can be called
+// while this engine holds mu and asks the same allocator, so it only leaves word.
+func (e *engine) freed() {
+	if !e.hungry.Load() {
 		return
 	}
-	e.plan.Freed(pool)
-	e.pump()
+	select {
+	case e.room <- struct{}{}:
+	default:
+	}
+}
+
+// askAgain is the goroutine that asks again when there is room.
+func (e *engine) askAgain() {
+	for {
+		select {
+		case <-e.room:
+		case <-e.ctx.Done():
+			return
+		}
+		e.mu.Lock()
+		if !e.over {
+			e.askBlocked()
+			e.pump()
+		}
+		e.mu.Unlock()
+	}
+}
+
+// askBlocked has what was refused asked for again, with mu held.
+func (e *engine) askBlocked() {
+	for i, w := range e.pools {
+		if w.allocator != nil && e.plan.Blocked(i) {
+			e.plan.Freed(i)
+		}
+	}
 }
 
 // setTimer makes the run's timer agree with the plan's.

@@ -134,7 +134,7 @@ func (e *engine) event(r *statelog.Record) Event {
 	defer e.mu.Unlock()
 	ev.Task = e.def.graph.Name(r.Task)
 	if r.Instance != statelog.WholeTask {
-		ev.Instance = e.def.name(r.Task, r.Instance)
+		ev.Instance = e.def.instanceName(r.Task, r.Instance)
 	}
 	return ev
 }

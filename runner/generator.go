@@ -91,24 +91,3 @@ func (e *engine) withdrawTask(task int, ids []plan.ID) []plan.ID {
 	}
 	return append(ids, waiting...)
 }
-
-// splice adds what a generator generated.
-func (def *definition) splice(generator int, tasks []dag.Task) ([]plan.Task, error) {
-	from := len(def.tasks)
-	def.planned = nil
-	if err := def.add(tasks); err != nil {
-		return nil, err
-	}
-	err := def.clash(from, tasks)
-	if err == nil {
-		err = def.graph.Splice(generator, tasks)
-	}
-	if err != nil {
-		def.tasks = def.tasks[:from]
-		for _, p := range def.planned {
-			def.instances -= p.Instances
-		}
-		return nil, err
-	}
-	return def.planned, nil
-}

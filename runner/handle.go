@@ -154,8 +154,9 @@ func (e *engine) output(ctx context.Context, name string, q OutputQuery) (io.Rea
 	case err != nil:
 		return nil, err
 	case instance < 0 && e.def.tasks[task].multiplied():
+		last := e.def.instanceName(task, e.def.multipliedTo(task)-1)
 		return nil, fmt.Errorf("%w %q: it is a task with instances %s to %s, name one of them",
-			ErrNoTask, name, e.def.name(task, 0), e.def.name(task, e.def.multipliedTo(task)-1))
+			ErrNoTask, name, e.def.instanceName(task, 0), last)
 	case instance < 0:
 		instance = 0
 	}

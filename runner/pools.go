@@ -12,6 +12,7 @@ import (
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/expand"
 	"github.com/daggy-go/daggy/runner/internal/plan"
 	"github.com/daggy-go/daggy/statelog"
 )
@@ -110,7 +111,13 @@ func (r *Runner) defaultExecutor() executor.Executor {
 }
 
 // place finds the pool and the group of a task and has its job checked there.
-func (p *pools) place(t *dag.Task, main string, job dag.Job, planned *plan.Task) error {
+func (p *pools) place(
+	t *dag.Task, main string, template *expand.Template, planned *plan.Task,
+) error {
+	job := t.Job
+	if template != nil {
+		job = template.Job()
+	}
 	name := t.Pool
 	if name == "" {
 		name = main

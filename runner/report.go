@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/expand"
 	"github.com/daggy-go/daggy/runner/internal/plan"
 	"github.com/daggy-go/daggy/statelog"
 )
@@ -57,15 +58,15 @@ type Report struct {
 	// Counts has the number of instances by state. States of none are left out.
 	Counts map[State]int
 
-	def    *definition
-	names  []string
-	log    statelog.StateLogger
+	engine *engine
+	tasks  int // how many there were
 	seq    uint64
 	states []plan.State
-	firsts []int32
-	shown  *outputs
 
-	once    sync.Once
+	once    sync.Once // fills the rest, when somebody asks
+	names   []string
+	defs    []taskDef
+	firsts  []int32
 	history *history
 	err     error
 }
@@ -108,22 +109,29 @@ func (e *engine) report() *Report {
 	defer e.mu.Unlock()
 	r := &Report{
 		Run: e.run, State: e.state(), Start: e.opened, End: e.closedAt,
-		Counts: map[State]int{},
-		def:    e.def, log: e.log, seq: e.seq, states: e.plan.States(), shown: e.outputs,
-	}
-	for s, n := range e.plan.Counts() {
-		if n > 0 {
-			r.Counts[stateNames[s]] = n
-		}
-	}
-	r.names = make([]string, e.plan.Len())
-	r.firsts = make([]int32, e.plan.Len()+1)
-	for i := range r.names {
-		first, n := e.plan.Instances(i)
-		r.names[i] = e.def.graph.Name(i)
-		r.firsts[i], r.firsts[i+1] = int32(first), int32(first+n)
+		Counts: e.counts(),
+		engine: e, tasks: e.plan.Len(), seq: e.seq, states: e.plan.States(),
 	}
 	return r
+}
+
+// counts is called with mu held.
+func (e *engine) counts() map[State]int {
+	counts := map[State]int{}
+	for s, n := range e.plan.Counts() {
+		if n > 0 {
+			counts[stateNames[s]] = n
+		}
+	}
+	return counts
+}
+
+// Counts returns the number of instances by state. It takes no time, however
+// large the run is.
+func (h *Handle) Counts() map[State]int {
+	h.e.mu.Lock()
+	defer h.e.mu.Unlock()
+	return h.e.counts()
 }
 
 // state of the run. It is called with mu held.
@@ -155,14 +163,16 @@ func (r *Report) Tasks() iter.Seq[TaskReport] {
 // Task returns what became of an instance, or of a task that was not
 // multiplied.
 func (r *Report) Task(name string) (TaskReport, bool) {
-	if r.def == nil {
-		return TaskReport{}, false
-	}
-	task, instance, err := r.def.find(name)
-	if err != nil || task >= len(r.names) || instance < 0 && r.def.tasks[task].multiplied() {
+	if r.engine == nil {
 		return TaskReport{}, false
 	}
 	r.once.Do(r.read)
+	r.engine.mu.Lock()
+	task, instance, err := r.engine.def.find(name)
+	r.engine.mu.Unlock()
+	if err != nil || task >= len(r.names) || instance < 0 && r.defs[task].multiplied() {
+		return TaskReport{}, false
+	}
 	return r.task(task, max(0, instance)), true
 }
 
@@ -176,9 +186,12 @@ func (r *Report) Err() error {
 func (r *Report) task(task, instance int) TaskReport {
 	k := int(r.firsts[task]) + instance
 	t := TaskReport{
-		Name: r.def.name(task, instance), Task: r.names[task], Index: instance,
+		Name: r.names[task], Task: r.names[task], Index: instance,
 		State: stateNames[r.states[k]], Attempts: int(r.history.attempts[k]),
 		Node: r.history.nodes[k], report: r, task: task,
+	}
+	if r.defs[task].multiplied() {
+		t.Name = expand.InstanceName(t.Task, instance)
 	}
 	if ns := r.history.start[k]; ns != 0 {
 		t.Start = time.Unix(0, ns)
@@ -202,10 +215,21 @@ func (r *Report) read() {
 		attempts: make([]int32, n), start: make([]int64, n), end: make([]int64, n),
 		details: map[int]*statelog.Record{}, nodes: map[int]string{},
 	}
-	if r.log == nil {
+	e := r.engine
+	if e == nil {
 		return
 	}
-	for rec, err := range r.log.Read(context.Background(), r.Run, 0) {
+	e.mu.Lock()
+	r.defs = e.def.tasks[:r.tasks:r.tasks] // what is there does not change
+	r.names = make([]string, r.tasks)
+	r.firsts = make([]int32, r.tasks+1)
+	for i := range r.names {
+		first, n := e.plan.Instances(i)
+		r.names[i] = e.def.graph.Name(i)
+		r.firsts[i], r.firsts[i+1] = int32(first), int32(first+n)
+	}
+	e.mu.Unlock()
+	for rec, err := range e.log.Read(context.Background(), r.Run, 0) {
 		if err != nil {
 			r.err = err
 			return
@@ -268,7 +292,7 @@ func (t TaskReport) capture(s Stream) *capture {
 	if t.report == nil {
 		return nil
 	}
-	return t.report.shown.find(outputKey{
+	return t.report.engine.outputs.find(outputKey{
 		task: int32(t.task), instance: int32(t.Index), attempt: int32(t.Attempts), stream: s,
 	})
 }

@@ -97,7 +97,7 @@ func (r *Runner) engine(ctx context.Context, id string, def *definition) (*engin
 	e := &engine{
 		runner: r, run: id, id: randomID(), key: "d" + newRunID(), def: def,
 		log: r.Log, logger: r.Logger, outputs: outputs, opened: time.Now(),
-		wake: make(chan struct{}, 1), finished: make(chan struct{}),
+		room: make(chan struct{}, 1), wake: make(chan struct{}, 1), finished: make(chan struct{}),
 	}
 	if e.log == nil {
 		e.log = memlog.New()
@@ -200,11 +200,14 @@ func (e *engine) begin(first func()) *Handle {
 	if observers := slices.Clone(e.runner.Observers); len(observers) > 0 {
 		e.watching.Go(func() { e.observe(h, observers) })
 	}
-	for i, p := range e.pools {
-		if p.allocator != nil {
-			stop := p.allocator.Notify(func() { e.freed(i) })
-			e.cleanup = append(e.cleanup, stop)
+	for _, w := range e.pools {
+		if w.allocator != nil {
+			e.cleanup = append(e.cleanup, w.allocator.Notify(e.freed))
+			e.leases = true
 		}
+	}
+	if e.leases {
+		e.watching.Go(e.askAgain)
 	}
 	e.cleanup = append(e.cleanup, e.leaveLines)
 	stop := context.AfterFunc(e.outer, func() { e.interrupt(context.Cause(e.outer)) })

@@ -65,7 +65,7 @@ func (e *engine) abandon() {
 	for _, id := range ids {
 		a := e.attempts[id]
 		a.abandoned = true
-		e.left = append(e.left, e.def.name(a.task, a.Index))
+		e.left = append(e.left, e.def.instanceName(a.task, a.Index))
 		e.attempts[id] = nil
 		e.running--
 		e.plan.Abandon(id)

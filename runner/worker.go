@@ -153,6 +153,9 @@ func (e *engine) conclude(
 		return end
 	}
 	w.coming++
+	if w.allocator != nil {
+		e.askBlocked() // what this attempt held may be just enough
+	}
 	if generated != nil {
 		e.splice(a, generated, &o)
 	}
