@@ -100,7 +100,7 @@ func (e *Executor) wait(ctx context.Context, t *Ticket) {
 // result puts how an order ended into the library's words.
 func result(ctx context.Context, t *Ticket) (executor.Result, error) {
 	code, err := t.Outcome()
-	var crash *Crash
+	var crash *CrashError
 	switch {
 	case errors.Is(err, ErrBroken):
 		// A promise: the program is gone, and the farm does not start it again

@@ -143,7 +143,7 @@ func (f *Farm) serve(t *Ticket) {
 func (f *Farm) call(ctx context.Context, t *Ticket) (code int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &Crash{Value: v, Stack: debug.Stack()}
+			err = &CrashError{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	return f.programs[t.order.Words[0]](ctx, &Process{
@@ -153,13 +153,13 @@ func (f *Farm) call(ctx context.Context, t *Ticket) (code int, err error) {
 	}), nil
 }
 
-// Crash is the error of a program that panicked.
-type Crash struct {
+// CrashError is the error of a program that panicked.
+type CrashError struct {
 	Value any
 	Stack []byte
 }
 
-func (c *Crash) Error() string { return fmt.Sprintf("farm: panic: %v", c.Value) }
+func (c *CrashError) Error() string { return fmt.Sprintf("farm: panic: %v", c.Value) }
 
 // A Ticket is an order that was taken.
 type Ticket struct {

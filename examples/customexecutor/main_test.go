@@ -55,10 +55,12 @@ func TestConformance(t *testing.T) {
 	jobs.Tree, jobs.Orphan = nil, nil
 	executortest.Run(t, executortest.Config{
 		New: func(tb testing.TB) executor.Executor {
+			tb.Helper()
 			return farm(tb, FarmConfig{Machines: 8, Queue: 200})
 		},
 		Jobs: jobs,
 		Lost: func(tb testing.TB) executortest.Fault {
+			tb.Helper()
 			return executortest.Fault{
 				Executor: farm(tb, FarmConfig{
 					Machines: 1, Queue: 1, Breaks: func(int) bool { return true },
@@ -76,6 +78,7 @@ func TestConformance(t *testing.T) {
 // full is a farm with one machine, which is busy, and a queue for one, which is
 // taken.
 func full(tb testing.TB) executortest.Fault {
+	tb.Helper()
 	e := farm(tb, FarmConfig{Machines: 1, Queue: 1})
 	gate := make(chan struct{})
 	begun := make(chan struct{}, 2)
@@ -107,6 +110,7 @@ func full(tb testing.TB) executortest.Fault {
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	e := farm(t, FarmConfig{Machines: 1})
+	words := []string{"play"}
 	for name, tc := range map[string]struct {
 		job dag.Job
 		ok  bool
@@ -116,9 +120,9 @@ func TestValidate(t *testing.T) {
 		"no command":     {dag.Job{}, false},
 		"no program":     {dag.Command("plai"), false},
 		"a string":       {dag.Job{CommandString: "play"}, false},
-		"a directory":    {dag.Job{Command: []string{"play"}, WorkDir: "/"}, false},
-		"an option":      {dag.Job{Command: []string{"play"}, Options: map[string]any{"x": 1}}, false},
-		"some resources": {dag.Job{Command: []string{"play"}, Resources: dag.Resources{"x": 1}}, false},
+		"a directory":    {dag.Job{Command: words, WorkDir: "/"}, false},
+		"an option":      {dag.Job{Command: words, Options: map[string]any{"x": 1}}, false},
+		"some resources": {dag.Job{Command: words, Resources: dag.Resources{"x": 1}}, false},
 	} {
 		require.Equal(t, tc.ok, e.Validate(tc.job) == nil, name)
 	}
