@@ -25,46 +25,65 @@ func (a *adjacency) of(i int) []int32 {
 	return a.flat[from:to:to]
 }
 
-// transpose returns the same edges seen from the other end, for n tasks. Its
-// lists are sorted, whatever the order of a's are, and hold an edge once.
-func (a *adjacency) transpose(n int) adjacency {
-	starts := make([]int32, n+1)
+// transpose returns the same edges seen from the other end, in sorted lists.
+func (a *adjacency) transpose() adjacency {
+	n := len(a.starts) - 1
+	// At first next[j+1] is where the next entry for j goes, so that in the end
+	// it is where the list of j ends.
+	next := make([]int32, n+2)
 	for _, j := range a.flat {
-		starts[j+1]++
+		next[j+2]++
 	}
 	for j := range n {
-		starts[j+1] += starts[j]
+		next[j+2] += next[j+1]
 	}
-	flat, ends := make([]int32, len(a.flat)), slices.Clone(starts[:n])
+	flat := make([]int32, len(a.flat))
 	for i := range n {
 		for _, j := range a.flat[a.starts[i]:a.starts[i+1]] {
-			// Rows come in order, so that a second edge follows the first.
-			at := ends[j]
-			if at > starts[j] && flat[at-1] == int32(i) {
-				continue
-			}
-			flat[at] = int32(i)
-			ends[j] = at + 1
+			flat[next[j+1]] = int32(i)
+			next[j+1]++
 		}
 	}
-	t := adjacency{starts: starts, flat: flat}
-	t.compact(ends)
-	return t
+	return adjacency{starts: next[:n+1], flat: flat}
 }
 
-// compact closes the gaps between lists that end at ends.
-func (a *adjacency) compact(ends []int32) {
-	at := int32(0)
-	for i, end := range ends {
-		from := a.starts[i]
-		if from != at {
-			copy(a.flat[at:], a.flat[from:end])
+// sort sorts the lists and drops what is there twice, in linear time: short
+// lists one by one. But if there is a long one, all of them are turned around,
+// and back.
+func (a *adjacency) sort() {
+	const short = 16
+	for i := range len(a.starts) - 1 {
+		list := a.flat[a.starts[i]:a.starts[i+1]]
+		if len(list) > short {
+			there := a.transpose()
+			there.compact()
+			*a = there.transpose()
+			return
 		}
-		a.starts[i] = at
-		at += end - from
+		for k := 1; k < len(list); k++ {
+			for at := k; at > 0 && list[at] < list[at-1]; at-- {
+				list[at], list[at-1] = list[at-1], list[at]
+			}
+		}
 	}
-	a.starts[len(ends)] = at
-	if int(at) < len(a.flat) {
-		a.flat = slices.Clone(a.flat[:at])
+	a.compact()
+}
+
+// compact drops what is twice in a sorted list.
+func (a *adjacency) compact() {
+	at, from := int32(0), int32(0)
+	for i := range len(a.starts) - 1 {
+		first, end := at, a.starts[i+1]
+		for _, j := range a.flat[from:end] {
+			if at == first || a.flat[at-1] != j {
+				a.flat[at] = j
+				at++
+			}
+		}
+		from, a.starts[i+1] = end, at
+	}
+	// Where little was dropped, a copy would not be worth it.
+	if a.flat = a.flat[:at]; cap(a.flat)-len(a.flat) > len(a.flat)/8 {
+		a.flat = slices.Clone(a.flat)
 	}
 }

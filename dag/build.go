@@ -18,17 +18,16 @@ func newGraph(tasks []Task, found *problems, check func(*Task, *problems)) *Grap
 		found.add(&Problem{Text: fmt.Sprintf("%d tasks are too many", len(tasks))})
 		return &Graph{forward: true}
 	}
+	g := &Graph{
+		names: make([]string, len(tasks)), table: newNameTable(len(tasks)), forward: true,
+	}
 	b := builder{
-		Graph: Graph{
-			names: make([]string, len(tasks)), table: newNameTable(len(tasks)), forward: true,
-		},
-		hashes:     make([]uint64, len(tasks)),
+		Graph:      g,
+		hashes:     make([]uint32, len(tasks)),
 		references: references{tasks: tasks, starts: make([]int32, len(tasks)+1)},
 	}
 	b.readTasks(found, check)
 	b.fillTable(found)
-	b.hashes = nil
-	g := &b.Graph
 	if b.resolve(g, found) {
 		g.connect(&b.references)
 	}
@@ -43,9 +42,9 @@ func newGraph(tasks []Task, found *problems, check func(*Task, *problems)) *Grap
 // A builder makes a graph, in steps that each read the tasks at most once and
 // use all processors where they can.
 type builder struct {
-	Graph
+	*Graph
 	references
-	hashes []uint64 // of the names
+	hashes []uint32 // of the names
 }
 
 // readTasks collects what the later steps need.
@@ -98,11 +97,10 @@ func (g *Graph) connect(r *references) {
 			g.forward = g.forward && int(p) < i
 		}
 	}
-	// A transposition sorts and drops what is there twice.
-	g.children = g.parents.transpose(len(g.names))
 	if !ascending {
-		g.parents = g.children.transpose(len(g.names))
+		g.parents.sort()
 	}
+	g.children = g.parents.transpose()
 	g.edges = len(g.parents.flat)
 }
 

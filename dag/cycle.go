@@ -48,7 +48,12 @@ type tangles struct {
 	open  []int32
 	walk  []step
 	parts [][]int32
+	// from is for shortest: outside of the part, unseen in it, or else one more
+	// than the task that the search came from.
+	from []int32
 }
+
+const outside, unseen = 0, -1
 
 // A step is a task on the way to where the walk is, and how many of its
 // children have been seen.
@@ -142,18 +147,25 @@ func (t *tangles) errors() []error {
 // shortest returns the shortest cycle through part[0]: a breadth-first search
 // that does not leave the part.
 func (t *tangles) shortest(part []int32) []string {
-	start := part[0]
-	from := make(map[int32]int32, len(part))
-	for _, member := range part {
-		from[member] = done
+	if t.from == nil {
+		t.from = make([]int32, t.graph.Len())
 	}
+	for _, member := range part {
+		t.from[member] = unseen
+	}
+	defer func() {
+		for _, member := range part {
+			t.from[member] = outside
+		}
+	}()
+	start := part[0]
 	for queue := []int32{start}; ; queue = queue[1:] {
 		for _, c := range t.graph.Children(int(queue[0])) {
 			if c == start {
-				return t.path(start, queue[0], from)
+				return t.path(start, queue[0])
 			}
-			if before, inside := from[c]; inside && before == done {
-				from[c] = queue[0]
+			if t.from[c] == unseen {
+				t.from[c] = queue[0] + 1
 				queue = append(queue, c)
 			}
 		}
@@ -161,9 +173,9 @@ func (t *tangles) shortest(part []int32) []string {
 }
 
 // path names the tasks from start to end, and start again.
-func (t *tangles) path(start, end int32, from map[int32]int32) []string {
+func (t *tangles) path(start, end int32) []string {
 	path := []string{t.graph.Name(int(start))}
-	for at := end; at != start; at = from[at] {
+	for at := end; at != start; at = t.from[at] - 1 {
 		path = append(path, t.graph.Name(int(at)))
 	}
 	path = append(path, t.graph.Name(int(start)))

@@ -22,10 +22,8 @@ func nameProblem(name string) string {
 	case len(name) > MaxName:
 		return fmt.Sprintf("the name has %d bytes, the most is %d", len(name), MaxName)
 	}
-	for i := range len(name) {
-		if c := name[i]; c < ' ' || c > '~' {
-			return unusualNameProblem(name)
-		}
+	if !plainText(name) {
+		return unusualNameProblem(name)
 	}
 	return ""
 }
@@ -65,14 +63,15 @@ func tableSize(n int) int {
 	return 1 << max(3, bits.Len(uint(n+n/3)))
 }
 
-func (t *nameTable) hash(name string) uint64 { return maphash.String(t.seed, name) }
+// hash gives the low bits to the slot and the others to what the slot holds.
+func (t *nameTable) hash(name string) uint32 { return uint32(maphash.String(t.seed, name)) }
 
 // find returns the index of the name with this hash, or -1 and the slot where
 // it belongs.
-func (t *nameTable) find(names []string, name string, hash uint64) (index int32, slot uint32) {
+func (t *nameTable) find(names []string, name string, hash uint32) (index int32, slot uint32) {
 	mask := uint32(len(t.slots) - 1)
-	slot = uint32(hash) & mask
-	tag := uint32(hash>>32) &^ mask
+	slot = hash & mask
+	tag := hash &^ mask
 	for {
 		s := t.slots[slot]
 		if s == 0 {
@@ -88,9 +87,9 @@ func (t *nameTable) find(names []string, name string, hash uint64) (index int32,
 }
 
 // put records names[index], which find did not find, at the slot it gave.
-func (t *nameTable) put(index int, hash uint64, slot uint32) {
+func (t *nameTable) put(index int, hash uint32, slot uint32) {
 	mask := uint32(len(t.slots) - 1)
-	t.slots[slot] = uint32(hash>>32)&^mask | uint32(index+1)
+	t.slots[slot] = hash&^mask | uint32(index+1)
 	t.count++
 }
 

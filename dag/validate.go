@@ -102,7 +102,7 @@ func (v *validator) task(t *Task) {
 		v.problem("maxRetries", fmt.Sprintf("%d is less than nothing", t.MaxRetries), "0 is none")
 	}
 	v.duration("retryIntervalSeconds", t.RetryInterval)
-	if at := t.NotBefore.UTC(); !printableYear(at) {
+	if at := t.NotBefore.UTC(); !at.IsZero() && !printableYear(at) {
 		v.problem("notBefore", fmt.Sprintf("RFC 3339 has no year %d", at.Year()), "")
 	}
 	v.text("pool", t.Pool)
