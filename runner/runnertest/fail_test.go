@@ -30,7 +30,7 @@ func (f *failing) Fatalf(format string, args ...any) {
 }
 
 // failure runs f and returns how its test failed, "" if it did not.
-func failure(t *testing.T, f func(tb testing.TB)) string {
+func failure(t *testing.T, f func(tb *failing)) string {
 	t.Helper()
 	tb := &failing{TB: t}
 	over := make(chan struct{})
@@ -64,49 +64,50 @@ func TestAssertionsFail(t *testing.T) {
 	})
 	for _, tc := range []struct {
 		name string
-		do   func(tb testing.TB)
+		do   func(tb *failing)
 		want []string // parts of what it says
 	}{
-		{"completed", res.RequireCompleted, []string{`"bad"`, "exit 3"}},
+		{"completed", func(tb *failing) { res.RequireCompleted(tb) }, []string{`"bad"`, "exit 3"}},
 		{
-			"state", func(tb testing.TB) { res.RequireState(tb, "a", runner.Failed) },
+			"state", func(tb *failing) { res.RequireState(tb, "a", runner.Failed) },
 			[]string{`"a" is completed, not failed`, "exit 3"},
 		},
 		{
-			"state of a task", func(tb testing.TB) { res.RequireState(tb, "b", runner.Failed) },
+			"state of a task", func(tb *failing) { res.RequireState(tb, "b", runner.Failed) },
 			[]string{`"b_1" is completed`},
 		},
 		{
 			"state of what is not there",
-			func(tb testing.TB) { res.RequireState(tb, "x", runner.Failed) },
+			func(tb *failing) { res.RequireState(tb, "x", runner.Failed) },
 			[]string{`no task or instance "x"`},
 		},
 		{
-			"attempts", func(tb testing.TB) { res.RequireAttempts(tb, "bad", 2) },
+			"attempts", func(tb *failing) { res.RequireAttempts(tb, "bad", 2) },
 			[]string{`"bad" had 1 attempts, not 2`},
 		},
 		{
-			"order", func(tb testing.TB) { res.RequireOrder(tb, "a", "bad", "b_1") },
+			"order", func(tb *failing) { res.RequireOrder(tb, "a", "bad", "b_1") },
 			[]string{`"b_1" was started before "bad" was over`},
 		},
 		{
-			"order of one that overlaps", func(tb testing.TB) { res.RequireOrder(tb, "b", "b") },
+			"order of one that overlaps", func(tb *failing) { res.RequireOrder(tb, "b", "b") },
 			[]string{`"b" was started before "b" was over`},
 		},
 		{
-			"order of what never started", func(tb testing.TB) { res.RequireOrder(tb, "a", "never") },
+			"order of what never started",
+			func(tb *failing) { res.RequireOrder(tb, "a", "never") },
 			[]string{`"never" was never started`, `"bad"]`},
 		},
 		{
-			"report of a task", func(tb testing.TB) { res.Task(tb, "b") },
+			"report of a task", func(tb *failing) { res.Task(tb, "b") },
 			[]string{`no instance "b"`},
 		},
 		{
-			"output", func(tb testing.TB) { res.Stdout(tb, "long") },
+			"output", func(tb *failing) { res.Stdout(tb, "long") },
 			[]string{`7 bytes of the output of "long"`},
 		},
 		{
-			"output of what is not there", func(tb testing.TB) { res.Stderr(tb, "x") },
+			"output of what is not there", func(tb *failing) { res.Stderr(tb, "x") },
 			[]string{`no instance "x"`},
 		},
 	} {
@@ -152,7 +153,7 @@ func TestStuck(t *testing.T) {
 						return context.Cause(ctx)
 					},
 				}
-				text := failure(t, func(tb testing.TB) { runnertest.RunInBubble(tb, d, tc.c) })
+				text := failure(t, func(tb *failing) { runnertest.RunInBubble(tb, d, tc.c) })
 				require.Contains(t, text, tc.timeout)
 				require.Contains(t, text, "stuck is running, behind is waiting")
 				require.Contains(t, text, "and more")

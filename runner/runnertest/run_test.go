@@ -40,7 +40,8 @@ func TestRetryAfterAnHour(t *testing.T) {
 	began := time.Now()
 	res := runnertest.Run(t, pipeline(), runnertest.Config{
 		Funcs: inproc.Funcs{
-			"curl":     runnertest.FailFirst(2, runnertest.Take(time.Minute, runnertest.Print("21"))),
+			"curl": runnertest.FailFirst(2,
+				runnertest.Take(time.Minute, runnertest.Print("21"))),
 			"psql":     runnertest.Take(time.Second, nil),
 			"sendmail": runnertest.Print("sent"),
 		},
@@ -103,21 +104,30 @@ func TestCommands(t *testing.T) {
 		state runner.State
 		out   string
 	}{
-		{"known", runnertest.Config{Funcs: known}, dag.Command("curl", "x"), runner.Completed, "known"},
 		{
-			"known before the default", runnertest.Config{Funcs: known, Default: runnertest.Exit(1)},
+			"known",
+			runnertest.Config{Funcs: known},
 			dag.Command("curl", "x"), runner.Completed, "known",
 		},
 		{
-			"default sees the command", runnertest.Config{Funcs: known, Default: echo},
+			"known before the default",
+			runnertest.Config{Funcs: known, Default: runnertest.Exit(1)},
+			dag.Command("curl", "x"), runner.Completed, "known",
+		},
+		{
+			"default sees the command",
+			runnertest.Config{Funcs: known, Default: echo},
 			dag.Command("wget", "a", "b"), runner.Completed, `["wget" "a" "b"]`,
 		},
 		{
-			"default of a command string", runnertest.Config{Default: echo},
-			dag.Job{CommandString: "wget 'a b'"}, runner.Completed, `["wget" "a b"]`,
+			"default of a command string",
+			runnertest.Config{Default: echo},
+			dag.Job{CommandString: "wget 'a b'"},
+			runner.Completed, `["wget" "a b"]`,
 		},
 		{
-			"exit code", runnertest.Config{Default: runnertest.Exit(3)},
+			"exit code",
+			runnertest.Config{Default: runnertest.Exit(3)},
 			dag.Command("wget"), runner.Failed, "",
 		},
 		{
@@ -126,18 +136,22 @@ func TestCommands(t *testing.T) {
 			}, dag.Command("wget"), runner.Completed, "sim",
 		},
 		{
-			"options are for the executor that is not there", runnertest.Config{Funcs: known},
+			"options are for the executor that is not there",
+			runnertest.Config{Funcs: known},
 			dag.Job{Command: []string{"curl"}, Options: map[string]any{"partition": "long"}},
 			runner.Completed, "known",
 		},
 		{
-			"resources are not looked for", runnertest.Config{Funcs: known},
+			"resources are not looked for",
+			runnertest.Config{Funcs: known},
 			dag.Job{Command: []string{"curl"}, Resources: dag.Resources{dag.Cores: 4096}},
 			runner.Completed, "known",
 		},
 		{
-			"stopped by its time limit", runnertest.Config{Default: runnertest.Take(time.Hour, nil)},
-			dag.Job{Command: []string{"sleep"}, TimeLimit: time.Minute}, runner.Failed, "",
+			"stopped by its time limit",
+			runnertest.Config{Default: runnertest.Take(time.Hour, nil)},
+			dag.Job{Command: []string{"sleep"}, TimeLimit: time.Minute},
+			runner.Failed, "",
 		},
 		{
 			"panic", runnertest.Config{Default: func(context.Context, *inproc.Call) error {
@@ -145,7 +159,9 @@ func TestCommands(t *testing.T) {
 			}}, dag.Command("x"), runner.Failed, "",
 		},
 		{
-			"nothing but a task without a command", runnertest.Config{}, dag.Job{},
+			"nothing but a task without a command",
+			runnertest.Config{},
+			dag.Job{},
 			runner.Completed, "",
 		},
 	} {
@@ -311,18 +327,17 @@ func TestRunInBubble(t *testing.T) {
 func TestSeed(t *testing.T) {
 	t.Parallel()
 	elapsed := func(seed uint64) time.Duration {
-		var took time.Duration
 		d := &dag.DAG{Tasks: []dag.Task{{Name: "x", Job: dag.Command("x")}}}
 		res := runnertest.Run(t, d, runnertest.Config{
 			Runner:   &runner.Runner{Seed: seed},
 			Executor: sim.New(sim.Config{Default: sim.Behaviour{Lost: 5}}),
 		})
 		res.RequireCompleted(t)
-		took = res.Elapsed
-		require.Positive(t, took)
-		return took
+		require.Positive(t, res.Elapsed)
+		return res.Elapsed
 	}
-	require.Equal(t, elapsed(0), elapsed(0))
-	require.Equal(t, elapsed(7), elapsed(7))
-	require.NotEqual(t, elapsed(7), elapsed(8))
+	unset, seven := elapsed(0), elapsed(7)
+	require.Equal(t, unset, elapsed(0))
+	require.Equal(t, seven, elapsed(7))
+	require.NotEqual(t, seven, elapsed(8))
 }
