@@ -26,7 +26,8 @@ type Executor interface {
 }
 
 // RunFunc is an Executor that runs every task with one function. It accepts
-// every job.
+// every job, has no allocator and is not durable. The function keeps the rules of
+// the package comment, in particular it returns soon after ctx has ended.
 type RunFunc func(ctx context.Context, a *Attempt) (Result, error)
 
 // Validate accepts every job.
@@ -177,8 +178,9 @@ type Allocating interface {
 	Allocator() *capacity.Allocator
 }
 
-// As finds an ability of ex, looking through wrappers that have a method
-// Unwrap() Executor.
+// As finds an ability of ex, such as [Durable] or [Allocating], looking through
+// wrappers that have a method Unwrap() Executor. The outermost that has it wins.
+// It also finds executors by their type. A nil ex has no ability.
 func As[T any](ex Executor) (T, bool) {
 	for ex != nil {
 		if t, ok := ex.(T); ok {
