@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/daggy-go/daggy/capacity"
@@ -84,28 +83,15 @@ func (a *attempt) describe() {
 }
 
 // prepare makes the attempt ready for its executor, without mu.
-func (e *engine) prepare(w *workers, a *attempt) {
-	a.Key = e.attemptKey(a.task, a.Index, a.Number)
+func (e *engine) prepare(w *workers, a *attempt, m *arena) {
+	a.Key = m.key(e.key, a.task, a.Index, a.Number)
 	a.pool, a.PoolOptions = w.poolDef, w.options
-	a.ctx = newAttemptContext(e.ctx)
+	a.ctx = m.context(e.ctx)
 	a.Instance, a.Job = a.def.instance(a.Task, a.Index)
 	e.outputs.open(a)
 	if a.Job.TimeLimit > 0 {
 		a.limit.start(a)
 	}
-}
-
-// attemptKey is unique for ever: the prefix is random for each run.
-func (e *engine) attemptKey(task, instance, number int) string {
-	var buf [64]byte
-	b := append(buf[:0], e.key...)
-	b = append(b, '-')
-	b = strconv.AppendInt(b, int64(task), 36)
-	b = append(b, '-')
-	b = strconv.AppendInt(b, int64(instance), 36)
-	b = append(b, '-')
-	b = strconv.AppendInt(b, int64(number), 36)
-	return string(b)
 }
 
 // end is called when the executor has returned.
@@ -127,6 +113,9 @@ func (a *attempt) releaseLease() {
 func (a *attempt) report(s executor.Status) {
 	if a.Job.TimeLimit > 0 {
 		a.limit.report(a, s.Running)
+	}
+	if s == (executor.Status{Running: true}) {
+		return // that is what everybody assumes
 	}
 	e := a.engine
 	e.mu.Lock()

@@ -28,10 +28,6 @@ type attemptContext struct {
 	cause  error // ended before there was a real context
 }
 
-func newAttemptContext(parent context.Context) *attemptContext {
-	return &attemptContext{parent: parent}
-}
-
 func (c *attemptContext) context() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()

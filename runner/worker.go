@@ -45,6 +45,7 @@ func (e *engine) work(w *workers) {
 	e.mu.Lock()
 	w.starting = false
 	now := time.Now()
+	var m arena
 	for {
 		a := e.take(w)
 		w.coming--
@@ -55,7 +56,7 @@ func (e *engine) work(w *workers) {
 		}
 		e.employ(w)
 		e.mu.Unlock()
-		now = e.execute(w, a, now)
+		now = e.execute(w, a, now, &m)
 		if a.abandoned {
 			e.mu.Unlock()
 			return // the run is over without this worker
@@ -90,8 +91,8 @@ func (e *engine) take(w *workers) *attempt {
 
 // execute runs an attempt and tells the plan how it ended. It returns with mu
 // held, and the time at which it ended and the worker can start the next.
-func (e *engine) execute(w *workers, a *attempt, start time.Time) time.Time {
-	e.prepare(w, a)
+func (e *engine) execute(w *workers, a *attempt, start time.Time, m *arena) time.Time {
+	e.prepare(w, a, m)
 	a.start = start
 	returned := false
 	defer func() {

@@ -1,0 +1,47 @@
+package runner
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+// arena is where a worker gets, many at a time, what every attempt needs one of
+// and user code may keep, so that it cannot be used again.
+type arena struct {
+	contexts []attemptContext
+	keys     strings.Builder
+}
+
+const (
+	contextsAtOnce = 32
+	keysAtOnce     = 2 << 10 // bytes
+)
+
+func (m *arena) context(parent context.Context) *attemptContext {
+	if len(m.contexts) == 0 {
+		m.contexts = make([]attemptContext, contextsAtOnce)
+	}
+	c := &m.contexts[0]
+	m.contexts = m.contexts[1:]
+	c.parent = parent
+	return c
+}
+
+// key returns the key of an attempt. It is unique for ever: the prefix is
+// random for each run.
+func (m *arena) key(prefix string, task, instance, number int) string {
+	var room [64]byte
+	b := append(room[:0], prefix...)
+	for _, n := range [...]int{task, instance, number} {
+		b = strconv.AppendInt(append(b, '-'), int64(n), 36)
+	}
+	if m.keys.Cap()-m.keys.Len() < len(b) {
+		// The keys made so far keep the memory they are in.
+		m.keys = strings.Builder{}
+		m.keys.Grow(keysAtOnce)
+	}
+	from := m.keys.Len()
+	m.keys.Write(b)
+	return m.keys.String()[from:]
+}
