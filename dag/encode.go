@@ -161,7 +161,13 @@ func (e *encoder) tasks(tasks []Task) {
 		e.found.add(duplicateName(tasks[second].Name, first, second))
 	})
 	e.raw("{")
+	const sample = 1000
+	start := len(e.b)
 	for i := range tasks {
+		if i == sample {
+			// The rest will be like this, in one allocation.
+			e.b = slices.Grow(e.b, (len(e.b)-start)/sample*(len(tasks)-sample)*9/8)
+		}
 		e.name = tasks[i].Name
 		e.key(tasks[i].Name)
 		e.task(&tasks[i], false)
@@ -277,13 +283,19 @@ func (e *encoder) job(j *Job) {
 		e.b = appendSeconds(e.b, j.TimeLimit)
 	}
 	e.resources(j.Resources)
+	if len(j.Options) > 0 {
+		e.jobOptions(j.Options)
+	}
+	e.raw("}")
+}
+
+func (e *encoder) jobOptions(o map[string]any) {
 	for _, name := range jobMembers {
-		if _, there := j.Options[name]; there {
+		if _, there := o[name]; there {
 			e.problem("job."+name, "an option cannot have the name of a member of the job", "")
 		}
 	}
-	e.options(j.Options, "job")
-	e.raw("}")
+	e.options(o, "job")
 }
 
 // resources writes those with members of their own, then the others.
@@ -312,6 +324,9 @@ func (e *encoder) resources(r Resources) {
 
 // options writes members that can be anything.
 func (e *encoder) options(o map[string]any, field string) {
+	if len(o) == 0 {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		e.key(name)
 		e.any(o[name], field+"."+name)
