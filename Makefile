@@ -60,7 +60,8 @@ examples: ## Run the quickstart.
 fuzz: ## Run every fuzz target of every package for FUZZTIME.
 	@go test -list='^Fuzz' $(PKG) | .ci/fuzz-targets | while read -r pkg target; do \
 		echo "go test -fuzz='^$$target\$$' -fuzztime=$(FUZZTIME) $$pkg"; \
-		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$pkg" </dev/null; \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) \
+			-fuzzminimizetime=1000x "$$pkg" </dev/null; \
 	done
 
 .PHONY: bench

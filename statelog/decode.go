@@ -85,6 +85,12 @@ func (in *recordJSON) rest(out *Record) error {
 	return err
 }
 
+// anything is what was within the limits when the run was opened, whatever they
+// were then.
+var anything = dag.Limits{
+	Tasks: -1, Instances: -1, Product: -1, GeneratorOutput: -1, Definition: -1, Depth: -1,
+}
+
 // UnmarshalJSON accepts what MarshalJSON writes.
 func (op *Opening) UnmarshalJSON(data []byte) error {
 	var in opening
@@ -95,9 +101,14 @@ func (op *Opening) UnmarshalJSON(data []byte) error {
 		Version: in.Version, Expansion: in.Expansion, KeyPrefix: in.KeyPrefix, Seed: in.Seed,
 		FailFast: in.FailFast, LongestPathFirst: in.LongestPathFirst, Tags: in.Tags,
 	}
-	if in.Definition != nil {
-		op.Definition = func() *dag.DAG { return in.Definition }
+	if in.Definition == nil {
+		return nil
 	}
+	d, err := anything.Parse(in.Definition)
+	if err != nil {
+		return fmt.Errorf("opening: definition: %w", err)
+	}
+	op.Definition = func() *dag.DAG { return d }
 	return nil
 }
 

@@ -4,10 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/daggy-go/daggy/dag"
 )
 
 // MarshalJSON returns the record as [Record.AppendJSON] writes it.
@@ -23,13 +22,9 @@ func (rec Record) MarshalJSON() ([]byte, error) { return rec.AppendJSON(nil) }
 // a string, or base64 in output64 if it is not UTF-8; in other texts, what is
 // not UTF-8 is replaced.
 func (rec *Record) AppendJSON(dst []byte) ([]byte, error) {
-	kind, err := rec.Kind.MarshalText()
-	if err != nil {
-		return dst, err
-	}
 	o := object{b: append(dst, '{')}
 	o.number("seq", rec.Seq)
-	o.text("kind", string(kind))
+	word(&o, "kind", kinds, rec.Kind)
 	o.time("time", rec.Time)
 	if rec.Task != 0 || rec.Kind.ofTask() {
 		o.name("task")
@@ -54,7 +49,7 @@ func (k Kind) ofTask() bool { return Intent <= k && k <= Decided }
 func (o *object) outcome(rec *Record) {
 	o.time("start", rec.Start)
 	if rec.Class != Success {
-		o.word("class", rec.Class)
+		word(o, "class", classes, rec.Class)
 	}
 	if rec.Result != nil {
 		o.value("result", rec.Result)
@@ -76,7 +71,7 @@ func (o *object) outcome(rec *Record) {
 // run writes what records of the whole run have, and decisions.
 func (o *object) run(rec *Record) {
 	if rec.Decision != 0 {
-		o.word("decision", rec.Decision)
+		word(o, "decision", decisions, rec.Decision)
 	}
 	if rec.All {
 		o.value("all", true)
@@ -100,7 +95,7 @@ type opening struct {
 	FailFast         bool              `json:"failFast,omitempty"`
 	LongestPathFirst bool              `json:"longestPathFirst,omitempty"`
 	Tags             map[string]string `json:"tags,omitempty"`
-	Definition       *dag.DAG          `json:"definition,omitempty"`
+	Definition       json.RawMessage   `json:"definition,omitempty"`
 }
 
 // MarshalJSON writes the definition as the DAG's own JSON, and the seed as a
@@ -111,7 +106,10 @@ func (op *Opening) MarshalJSON() ([]byte, error) {
 		FailFast: op.FailFast, LongestPathFirst: op.LongestPathFirst, Tags: op.Tags,
 	}
 	if op.Definition != nil {
-		o.Definition = op.Definition()
+		var err error
+		if o.Definition, err = json.Marshal(op.Definition()); err != nil {
+			return nil, err
+		}
 	}
 	return json.Marshal(o)
 }
@@ -155,7 +153,8 @@ func (o *object) text(name, v string) {
 func (o *object) quote(v string) {
 	for i := range len(v) {
 		if c := v[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			o.marshal(v)
+			// A string is never an error.
+			_ = o.marshal(strings.ToValidUTF8(v, "\ufffd"))
 			return
 		}
 	}
@@ -187,26 +186,25 @@ func checkTime(t time.Time) error {
 	return nil
 }
 
-func (o *object) word(name string, v interface{ MarshalText() ([]byte, error) }) {
-	b, err := v.MarshalText()
-	if err != nil {
-		o.fail(name, err)
+func word[T ~uint8](o *object, name string, texts []string, v T) {
+	if !known(texts, v) {
+		o.fail(name, fmt.Errorf("there is no %s %d", name, v))
 		return
 	}
-	o.text(name, string(b))
+	o.text(name, texts[v])
 }
 
 func (o *object) value(name string, v any) {
 	o.name(name)
-	o.marshal(v)
+	if err := o.marshal(v); err != nil {
+		o.fail(name, err)
+	}
 }
 
-func (o *object) marshal(v any) {
+func (o *object) marshal(v any) error {
 	b, err := json.Marshal(v)
-	if err != nil {
-		o.fail("value", err)
-	}
 	o.b = append(o.b, b...)
+	return err
 }
 
 func (o *object) fail(name string, err error) {

@@ -39,7 +39,8 @@ type StateLogger interface {
 	Runs(ctx context.Context, q Query) iter.Seq2[RunInfo, error]
 }
 
-// A Locker is a log that lets one engine at a time have a run. Optional.
+// A Locker is a log that lets one engine at a time have a run. Optional; find it
+// with [As].
 type Locker interface {
 	// Lock gives the run to the engine of that ID until release is called or
 	// the process ends. It fails with ErrActive while another engine has the
@@ -49,5 +50,26 @@ type Locker interface {
 
 // Immediate is a log whose Append takes no longer than storing the records in
 // memory. The runner then appends where it stands instead of waiting for the
-// log elsewhere. Optional.
-type Immediate interface{ Immediate() bool }
+// log elsewhere. Optional; find it with [As].
+type Immediate interface {
+	// Immediate reports whether that is so in this configuration.
+	Immediate() bool
+}
+
+// As finds an ability of log, looking through wrappers that have a method
+// Unwrap() StateLogger. A wrapper that changes an ability of what it wraps has
+// that ability itself.
+func As[T any](log StateLogger) (T, bool) {
+	for log != nil {
+		if t, ok := log.(T); ok {
+			return t, true
+		}
+		wrapper, ok := log.(interface{ Unwrap() StateLogger })
+		if !ok {
+			break
+		}
+		log = wrapper.Unwrap()
+	}
+	var none T
+	return none, false
+}

@@ -104,7 +104,7 @@ func twoEngines(s *suite) {
 
 // oneEngine is for logs that are a Locker; the others leave it to the fencing.
 func oneEngine(s *suite) {
-	locker, ok := s.log.(statelog.Locker)
+	locker, ok := statelog.As[statelog.Locker](s.log)
 	if !ok {
 		s.Logf("the log is no Locker: two engines find out when they append (L3)")
 		return

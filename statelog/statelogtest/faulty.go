@@ -144,6 +144,9 @@ func (f *Faulty) Runs(ctx context.Context, q statelog.Query) iter.Seq2[statelog.
 
 // Immediate reports what Log reports, unless Waits is set.
 func (f *Faulty) Immediate() bool {
-	log, ok := f.Log.(statelog.Immediate)
+	log, ok := statelog.As[statelog.Immediate](f.Log)
 	return ok && log.Immediate() && !f.Waits
 }
+
+// Unwrap returns Log.
+func (f *Faulty) Unwrap() statelog.StateLogger { return f.Log }

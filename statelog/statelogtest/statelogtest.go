@@ -3,6 +3,7 @@ package statelogtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -113,7 +114,19 @@ func (s *suite) refuse(want error, run string, after uint64, recs ...statelog.Re
 	before := s.all(run)
 	_, err := s.log.Append(s.Context(), run, after, recs)
 	require.ErrorIs(s, err, want, "append after %d to a run of %d records", after, len(before))
-	require.Equal(s, before, s.all(run), "the refused records left a trace")
+	s.same(before, s.all(run), "the refused records left a trace")
+}
+
+// same shows the first difference only: a run has many records.
+func (s *suite) same(want, got []string, explanation ...any) {
+	s.Helper()
+	for i := range min(len(want), len(got)) {
+		require.Equal(s, want[i], got[i], explanation...)
+	}
+	if len(want) != len(got) {
+		text := fmt.Sprintf("%d records, should be %d", len(got), len(want))
+		require.Fail(s, text, explanation...)
+	}
 }
 
 // all returns the texts of all records of a run, none if there is no run.

@@ -31,7 +31,7 @@ func TestBrokenLogsFail(t *testing.T) {
 				Records: 1000, Patience: 100 * time.Millisecond,
 			})
 			require.Contains(t, failures, b.fails, "the check that should have failed")
-			t.Logf("fails %q, as it should:\n%s", b.fails, failures[b.fails])
+			t.Logf("a log that %s fails %q, as it should:\n%s", b.name, b.fails, failures[b.fails])
 		})
 	}
 }
