@@ -22,6 +22,12 @@ func TestValidateGood(t *testing.T) {
 	d.Tasks[8].Job.Options = map[string]any{"x": json.Number("1"), "y": nil, "z": []any{1.5}}
 	d.Tasks[9].Job.Environment = []string{"A=", "B=x=y", "C=ü\n"}
 	require.NoError(t, d.Validate())
+	g, err := d.ValidGraph()
+	require.NoError(t, err)
+	require.Equal(t, 1000, g.Len())
+	d.Tasks[0].MaxRetries = -1
+	_, err = d.ValidGraph()
+	require.ErrorIs(t, err, dag.ErrInvalid)
 }
 
 // Problems that only a definition in Go can have.
