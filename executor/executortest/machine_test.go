@@ -150,6 +150,7 @@ type entry struct {
 	ask            context.CancelFunc
 	asked          context.Context //nolint:containedctx // of the work, not of a call
 	kill           func()
+	killFamily     func()
 	family         sync.WaitGroup
 	done           chan struct{} // closed when result and err are set
 	result         executor.Result
@@ -159,8 +160,9 @@ type entry struct {
 func (m *machine) begin(a *executor.Attempt) *entry {
 	e := &entry{stdout: newTape(m.tb), stderr: newTape(m.tb), done: make(chan struct{})}
 	e.asked, e.ask = context.WithCancel(context.Background())
-	killed := make(chan struct{})
+	killed, killedFamily := make(chan struct{}), make(chan struct{})
 	e.kill = sync.OnceFunc(func() { close(killed) })
+	e.killFamily = func() { close(killedFamily) }
 	p := Process{
 		Args:        a.Job.Command[1:],
 		Environment: a.Environ(),
@@ -170,7 +172,7 @@ func (m *machine) begin(a *executor.Attempt) *entry {
 	}
 	p.Spawn = func(args ...string) error {
 		child := p
-		child.Args = args
+		child.Args, child.Kill = args, killedFamily
 		e.family.Go(func() { Play(e.asked, child) })
 		return nil
 	}
@@ -178,7 +180,7 @@ func (m *machine) begin(a *executor.Attempt) *entry {
 	return e
 }
 
-// live is the life of the work.
+// live is the life of the work, whose end is the end of its descendants.
 func (e *entry) live(p Process, d defects) {
 	defer close(e.done)
 	defer e.stdout.end()
@@ -195,7 +197,7 @@ func (e *entry) live(p Process, d defects) {
 	if stopped := e.asked.Err() != nil; stopped && d.keepsFamily || !stopped && d.keepsOrphans {
 		return
 	}
-	e.kill()
+	e.killFamily()
 	e.family.Wait()
 }
 
