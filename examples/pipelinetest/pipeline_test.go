@@ -112,7 +112,8 @@ func TestOneFunctionCanBeReplaced(t *testing.T) {
 	funcs["stations"] = runnertest.Print(`{
 		"fetch-oslo": {"command": ["fetch", "oslo", "{{DAY}}"], "children": ["report"]},
 		"fetch-nowhere": {
-			"command": ["fetch", "nowhere", "{{DAY}}"], "maxRetries": 1, "retryIntervalSeconds": 7200
+			"command": ["fetch", "nowhere", "{{DAY}}"],
+			"maxRetries": 1, "retryIntervalSeconds": 7200
 		}
 	}`)
 	res := runnertest.Run(t, pipeline(day), runnertest.Config{Funcs: funcs})

@@ -9,7 +9,7 @@ type counts struct {
 
 // countsOf asks a run. It is called with the lock of the Display, which the run
 // does not know.
-func countsOf(h *runner.Handle) counts { return countsIn(h.Snapshot().Counts) }
+func countsOf(h *runner.Handle) counts { return countsIn(h.Counts()) }
 
 func countsIn(m map[runner.State]int) counts {
 	return counts{

@@ -102,7 +102,7 @@ func outcome(states map[runner.RunState]int) string {
 	if runs == 1 {
 		return "run " + only
 	}
-	return fmt.Sprintf("%d runs %s", runs, strings.Join(parts, ", "))
+	return fmt.Sprintf("%d runs: %s", runs, strings.Join(parts, ", "))
 }
 
 func (f *frame) percent() int {

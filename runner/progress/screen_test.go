@@ -2,6 +2,7 @@ package progress_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +19,6 @@ type screen struct {
 	row    int
 	writes int
 	bad    []string
-	draws  []string // the screen after each write
 }
 
 func (s *screen) Write(p []byte) (int, error) {
@@ -28,7 +28,6 @@ func (s *screen) Write(p []byte) (int, error) {
 	for text := string(p); text != ""; {
 		text = s.take(text)
 	}
-	s.draws = append(s.draws, s.text())
 	return len(p), nil
 }
 
@@ -72,9 +71,6 @@ func (s *screen) control(text string) string {
 	return text[n+1:]
 }
 
-// text is what a person sees.
-func (s *screen) text() string { return strings.Join(s.rows, "\n") }
-
 // see returns what is on the screen, each row without the spaces at its end.
 func (s *screen) see(tb testing.TB) []string {
 	tb.Helper()
@@ -86,4 +82,21 @@ func (s *screen) see(tb testing.TB) []string {
 		rows[i] = strings.TrimRight(row, " ")
 	}
 	return rows
+}
+
+// find returns the first row that contains text.
+func (s *screen) find(tb testing.TB, text string) string {
+	tb.Helper()
+	rows := s.see(tb)
+	i := slices.IndexFunc(rows, func(row string) bool { return strings.Contains(row, text) })
+	require.GreaterOrEqual(tb, i, 0, "%q is not in %q", text, rows)
+	return rows[i]
+}
+
+// tail returns the last n rows.
+func (s *screen) tail(tb testing.TB, n int) []string {
+	tb.Helper()
+	rows := s.see(tb)
+	require.GreaterOrEqual(tb, len(rows), n, "%q", rows)
+	return rows[len(rows)-n:]
 }

@@ -102,9 +102,9 @@ func perSecond(rate float64) string {
 	switch {
 	case rate >= 10:
 		return fmt.Sprintf("%.0f/s", rate)
-	case rate >= 0.1:
+	case rate >= 0.95:
 		return fmt.Sprintf("%.1f/s", rate)
-	case rate*60 >= 0.1:
+	case rate*60 >= 0.95:
 		return fmt.Sprintf("%.1f/min", rate*60)
 	}
 	return fmt.Sprintf("%.1f/h", rate*3600)
