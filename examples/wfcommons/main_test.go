@@ -54,7 +54,8 @@ func TestRun(t *testing.T) {
 		{
 			"a directory",
 			[]string{"testdata"},
-			diamond + "  makespan       120.5 s (run in 1.205s)\n  ratio          1.000\n" + instant,
+			diamond + "  makespan       120.5 s (run in 1.205s)\n  ratio          1.000\n" +
+				instant,
 		},
 		{
 			"several files",
