@@ -61,11 +61,11 @@ func (c *attemptContext) Value(key any) any { return c.context().Value(key) }
 
 func (c *attemptContext) Err() error {
 	c.mu.Lock()
-	real, cause := c.real, c.cause
+	made, cause := c.real, c.cause
 	c.mu.Unlock()
 	switch {
-	case real != nil:
-		return real.Err()
+	case made != nil:
+		return made.Err()
 	case cause != nil:
 		return context.Canceled
 	}

@@ -3,16 +3,12 @@ package runner
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/daggy-go/daggy/dag"
 )
-
-// ErrDefinitionChanged: there is a run of that ID, of another definition.
-var ErrDefinitionChanged = errors.New("runner: the run has another definition")
 
 // sameDefinition compares a definition with the one a run was opened with, and
 // names what is different (R9). From which end an edge was given does not

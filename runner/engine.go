@@ -160,7 +160,8 @@ func (e *engine) logFailed(err error) {
 	if e.cause == nil {
 		e.cause = err
 	}
-	e.logger.Error("state log failed, the run stops", "run", e.run, "err", err)
+	e.logger.Error("state log failed, the run stops",
+		slog.String("run", e.run), slog.Any("err", err))
 	e.plan.Interrupt(time.Now())
 	b := e.plan.Take() // these records stay unrecorded
 	for _, a := range b.Actions {

@@ -17,6 +17,8 @@ var (
 	ErrOver = errors.New("runner: the run is over")
 	// ErrNothing: the command would change nothing.
 	ErrNothing = errors.New("runner: there is nothing to do it to")
+	// ErrDefinitionChanged: there is a run of that ID, of another definition.
+	ErrDefinitionChanged = errors.New("runner: the run has another definition")
 	// ErrStillRunning: an executor did not return in time when the run ended.
 	// Its attempt stays open in the log, and what it does goes on unseen.
 	ErrStillRunning = errors.New("runner: still running")

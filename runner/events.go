@@ -3,6 +3,8 @@ package runner
 import (
 	"context"
 	"iter"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/daggy-go/daggy/executor"
@@ -126,6 +128,7 @@ func (e *engine) event(r *statelog.Record) Event {
 	switch r.Kind {
 	case statelog.Opened, statelog.Resumed, statelog.Closed, statelog.Reopened:
 		return ev
+	default: // it is about a task
 	}
 	if r.Task == statelog.WholeTask {
 		return ev
@@ -195,7 +198,8 @@ func (o *Observer) funcFor(k statelog.Kind) func(*Handle, Event) {
 func (e *engine) observe(h *Handle, observers []Observer) {
 	for ev, err := range h.Events(context.WithoutCancel(e.ctx), e.from) {
 		if err != nil {
-			e.logger.Error("observers cannot read the log", "run", e.run, "err", err)
+			e.logger.Error("observers cannot read the log",
+				slog.String("run", e.run), slog.Any("err", err))
 			return
 		}
 		for i := range observers {
@@ -209,7 +213,9 @@ func (e *engine) tell(o *Observer, h *Handle, ev Event) {
 	defer func() {
 		if v := recover(); v != nil {
 			*o = Observer{}
-			e.logger.Error("observer panicked and is dropped", "run", e.run, "err", v)
+			e.logger.Error("observer panicked and is dropped",
+				slog.String("run", e.run), slog.Any("err", v),
+				slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	o.call(h, ev)

@@ -129,7 +129,7 @@ func (p *pools) place(
 	pool := &p.list[i]
 	if !planned.Barrier {
 		if err := pool.executor.Validate(job); err != nil {
-			return &taskProblem{task: t.Name, err: err}
+			return &unfitError{task: t.Name, err: err}
 		}
 	}
 	if pool.allocator == nil || planned.Barrier || len(job.Resources) == 0 {
@@ -164,7 +164,7 @@ func (p *pools) satisfiable(pool *poolDef, t *dag.Task, req capacity.Resources) 
 	if refused, ok := errors.AsType[*capacity.RefusedError](err); ok && !refused.Never {
 		return nil
 	}
-	return &taskProblem{task: t.Name, err: err}
+	return &unfitError{task: t.Name, err: err}
 }
 
 // refusal says why a request would be refused now, or is nil.
@@ -227,14 +227,14 @@ func (p *pools) records() []statelog.Pool {
 	return list
 }
 
-// taskProblem is what an executor or an allocator has against a task.
-type taskProblem struct {
+// unfitError is what an executor or an allocator has against a task.
+type unfitError struct {
 	task string
 	err  error
 }
 
-func (p *taskProblem) Error() string { return fmt.Sprintf("task %q: %v", p.task, p.err) }
+func (p *unfitError) Error() string { return fmt.Sprintf("task %q: %v", p.task, p.err) }
 
-func (p *taskProblem) Unwrap() error { return p.err }
+func (p *unfitError) Unwrap() error { return p.err }
 
-func (p *taskProblem) Is(target error) bool { return target == dag.ErrInvalid }
+func (p *unfitError) Is(target error) bool { return target == dag.ErrInvalid }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,12 +22,17 @@ import (
 	"github.com/daggy-go/daggy/statelog/memlog"
 )
 
+type (
+	attempt = executor.Attempt
+	result  = executor.Result
+)
+
 // recorder is an executor that notes what it ran, in order, and asks a function
 // what to do.
 type recorder struct {
 	mu    sync.Mutex
 	ran   []string
-	do    func(ctx context.Context, a *executor.Attempt) (executor.Result, error)
+	do    func(ctx context.Context, a *attempt) (result, error)
 	slots *capacity.Allocator
 }
 
@@ -36,12 +40,12 @@ func (r *recorder) Validate(dag.Job) error { return nil }
 
 func (r *recorder) Allocator() *capacity.Allocator { return r.slots }
 
-func (r *recorder) Run(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+func (r *recorder) Run(ctx context.Context, a *attempt) (result, error) {
 	r.mu.Lock()
 	r.ran = append(r.ran, a.Instance)
 	r.mu.Unlock()
 	if r.do == nil {
-		return executor.Result{}, nil
+		return result{}, nil
 	}
 	return r.do(ctx, a)
 }
@@ -58,7 +62,7 @@ func task(name string, parents ...string) dag.Task {
 
 func tasks(ts ...dag.Task) *dag.DAG { return &dag.DAG{Tasks: ts} }
 
-func fail(code int) (executor.Result, error) { return executor.Result{ExitCode: code}, nil }
+func fail(code int) (result, error) { return result{ExitCode: code}, nil }
 
 func states(r *runner.Report) map[string]runner.State {
 	m := map[string]runner.State{}
@@ -82,17 +86,18 @@ func TestParentsRunFirst(t *testing.T) { // D1
 
 func TestFailureStopsWhatDependsOnIt(t *testing.T) { // R2
 	t.Parallel()
-	ex := &recorder{do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
 		if a.Task == "bad" {
 			_, _ = a.Stderr.Write([]byte("no such thing\n"))
 			return fail(3)
 		}
-		return executor.Result{}, nil
+		return result{}, nil
 	}}
 	d := tasks(task("bad"), task("after", "bad"), task("last", "after"), task("other"))
 	report, err := (&runner.Runner{Executor: ex}).Run(t.Context(), d)
 	require.Equal(t, map[string]runner.State{
-		"bad": runner.Failed, "after": runner.Skipped, "last": runner.Skipped, "other": runner.Completed,
+		"bad": runner.Failed, "after": runner.Skipped, "last": runner.Skipped,
+		"other": runner.Completed,
 	}, states(report))
 	require.Equal(t, runner.RunFailed, report.State)
 	failed, ok := errors.AsType[*runner.TaskError](err)
@@ -107,12 +112,12 @@ func TestRetriesTakeTheirInterval(t *testing.T) { // R3
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var times []time.Time
-		ex := &recorder{do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+		ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
 			times = append(times, time.Now())
 			if a.Number < 3 {
 				return fail(1)
 			}
-			return executor.Result{}, nil
+			return result{}, nil
 		}}
 		d := tasks(task("a"))
 		d.Tasks[0].MaxRetries, d.Tasks[0].RetryInterval = 2, time.Hour
@@ -135,11 +140,11 @@ func TestLostAttemptsHaveTheirOwnBudget(t *testing.T) { // R3, E3
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				ex := &recorder{do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+				ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
 					if a.Number <= tc.losses {
-						return executor.Result{}, &executor.LostError{Err: errors.New("node died")}
+						return result{}, &executor.LostError{Err: errors.New("node died")}
 					}
-					return executor.Result{}, nil
+					return result{}, nil
 				}}
 				r := &runner.Runner{Executor: ex, Lost: runner.Backoff{Budget: 3}}
 				report, err := r.Run(t.Context(), tasks(task("a")))
@@ -159,14 +164,14 @@ func TestNotStartedIsTriedAgainUnderItsKey(t *testing.T) { // E4
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var keys []string
-		ex := &recorder{do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+		ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
 			keys = append(keys, a.Key)
 			if len(keys) < 4 {
-				return executor.Result{}, &executor.NotStartedError{
+				return result{}, &executor.NotStartedError{
 					RetryAfter: time.Minute, Err: errors.New("no descriptors"),
 				}
 			}
-			return executor.Result{}, nil
+			return result{}, nil
 		}}
 		start := time.Now()
 		report, err := (&runner.Runner{Executor: ex}).Run(t.Context(), tasks(task("a")))
@@ -181,14 +186,14 @@ func TestNotStartedIsTriedAgainUnderItsKey(t *testing.T) { // E4
 
 func TestPanicsAndGoexitFailTheAttempt(t *testing.T) { // R4
 	t.Parallel()
-	ex := &recorder{do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
 		switch a.Task {
 		case "panics":
 			panic("boom")
 		case "exits":
 			runtime.Goexit()
 		}
-		return executor.Result{}, nil
+		return result{}, nil
 	}}
 	report, err := (&runner.Runner{Executor: ex, MaxRunning: 1}).Run(t.Context(),
 		tasks(task("panics"), task("exits"), task("fine")))
@@ -199,7 +204,7 @@ func TestPanicsAndGoexitFailTheAttempt(t *testing.T) { // R4
 	for r := range report.Tasks() {
 		if r.State == runner.Failed {
 			require.Equal(t, statelog.Panicked, r.Class)
-			require.True(t, strings.Contains(r.Reason, "run_test.go"), "a stack: %s", r.Reason)
+			require.Contains(t, r.Reason, "run_test.go", "a stack")
 		}
 	}
 }
@@ -207,10 +212,10 @@ func TestPanicsAndGoexitFailTheAttempt(t *testing.T) { // R4
 func TestCancellationStopsAndInterrupts(t *testing.T) { // R5
 	t.Parallel()
 	started := make(chan struct{})
-	ex := &recorder{do: func(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(ctx context.Context, _ *attempt) (result, error) {
 		close(started)
 		<-ctx.Done()
-		return executor.Result{}, context.Cause(ctx)
+		return result{}, context.Cause(ctx)
 	}}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("enough")
@@ -227,11 +232,11 @@ func TestExecutorThatDoesNotReturnIsNamed(t *testing.T) { // R5
 	release := make(chan struct{})
 	done := make(chan struct{})
 	started := make(chan struct{})
-	ex := &recorder{do: func(context.Context, *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(context.Context, *attempt) (result, error) {
 		close(started)
 		<-release
 		close(done)
-		return executor.Result{}, nil
+		return result{}, nil
 	}}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-started; cancel() }()
@@ -249,12 +254,12 @@ func TestKillHoldReleaseRetry(t *testing.T) { // R10
 	synctest.Test(t, func(t *testing.T) {
 		var kill atomic.Bool
 		kill.Store(true)
-		ex := &recorder{do: func(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+		ex := &recorder{do: func(ctx context.Context, a *attempt) (result, error) {
 			if a.Task == "long" && kill.Load() {
 				<-ctx.Done()
-				return executor.Result{ExitCode: -1, Signal: "SIGTERM"}, nil
+				return result{ExitCode: -1, Signal: "SIGTERM"}, nil
 			}
-			return executor.Result{}, nil
+			return result{}, nil
 		}}
 		d := tasks(task("long"), task("after", "long"), task("held"))
 		d.Tasks[0].MaxRetries = 5
@@ -265,9 +270,7 @@ func TestKillHoldReleaseRetry(t *testing.T) { // R10
 		require.NoError(t, h.Kill(t.Context(), "long"))
 		synctest.Wait()
 		require.Equal(t, runner.Killed, states(h.Snapshot())["long"])
-		select {
-		case <-time.After(time.Hour): // nothing is held that could start: it closes
-		}
+		<-time.After(time.Hour) // nothing is held that could start: it closes
 		report, err := h.Wait(t.Context())
 		require.Error(t, err)
 		require.Equal(t, runner.RunFailed, report.State)
@@ -283,7 +286,10 @@ func TestHoldKeepsTheRunOpen(t *testing.T) { // R10
 		ex := &recorder{}
 		d := &dag.DAG{
 			Parameters: dag.Parameters{"X": dag.List("p", "q", "r")},
-			Tasks:      []dag.Task{{Name: "gate", NotBefore: time.Now().Add(time.Hour)}, {Name: "m", Parents: []string{"gate"}, Job: dag.Command("run", "{{X}}")}},
+			Tasks: []dag.Task{
+				{Name: "gate", NotBefore: time.Now().Add(time.Hour)},
+				{Name: "m", Parents: []string{"gate"}, Job: dag.Command("run", "{{X}}")},
+			},
 		}
 		h, err := (&runner.Runner{Executor: ex}).Start(t.Context(), d)
 		require.NoError(t, err)
@@ -291,7 +297,7 @@ func TestHoldKeepsTheRunOpen(t *testing.T) { // R10
 		why, err := h.Why("m_2")
 		require.NoError(t, err)
 		require.Len(t, why, 2)
-		time.Sleep(2 * time.Hour)
+		<-time.After(2 * time.Hour)
 		synctest.Wait()
 		require.Equal(t, []string{"m_1", "m_3"}, ex.order())
 		require.Equal(t, runner.RunRunning, h.Snapshot().State)
@@ -304,14 +310,14 @@ func TestHoldKeepsTheRunOpen(t *testing.T) { // R10
 
 func TestGeneratorSplicesBeforeItsChildren(t *testing.T) { // D7, D8
 	t.Parallel()
-	ex := &recorder{do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
 		if a.Task == "pull_files" {
 			_, err := fmt.Fprint(a.Stdout, `{
-				"calc_date_a": {"job": {"command": ["calc", "{{DATE}}"]}, "children": ["generate_report"]},
-				"calc_date_b": {"job": {"command": ["calc"]}, "children": ["generate_report"]}}`)
-			return executor.Result{}, err
+				"calc_date_a": {"command": ["calc", "{{DATE}}"], "children": ["generate_report"]},
+				"calc_date_b": {"command": ["calc"], "children": ["generate_report"]}}`)
+			return result{}, err
 		}
-		return executor.Result{}, nil
+		return result{}, nil
 	}}
 	d := tasks(task("pull_files"), task("generate_report", "pull_files"))
 	d.Tasks[0].Generator = true
@@ -334,16 +340,17 @@ func TestBadGeneratorOutputChangesNothing(t *testing.T) { // D7
 		"unknown":        `{"x": {"command": ["{{NOPE}}"]}}`,
 		"unknown parent": `{"x": {"command": ["x"], "parents": ["nobody"]}}`,
 		"unknown pool":   `{"x": {"command": ["x"], "pool": "nowhere"}}`,
-		"too many":       `{"x1": {"command": ["x"]}, "x2": {"command": ["x"]}, "x3": {"command": ["x"]}}`,
-		"name clash":     `{"m_2": {"command": ["x"]}}`,
+		"too many": `{
+			"x1": {"command": ["x"]}, "x2": {"command": ["x"]}, "x3": {"command": ["x"]}}`,
+		"name clash": `{"m_2": {"command": ["x"]}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ex := &recorder{do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+			ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
 				if a.Task == "gen" {
 					_, _ = a.Stdout.Write([]byte(output))
 				}
-				return executor.Result{}, nil
+				return result{}, nil
 			}}
 			d := tasks(task("gen"), task("after", "gen"), task("m"))
 			d.Tasks[2].Job.Command = []string{"m", "{{X}}"}
@@ -366,14 +373,14 @@ func TestBadGeneratorOutputChangesNothing(t *testing.T) { // D7
 func TestFailFastStopsTheRest(t *testing.T) { // R2
 	t.Parallel()
 	running := make(chan struct{})
-	ex := &recorder{do: func(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(ctx context.Context, a *attempt) (result, error) {
 		if a.Task == "bad" {
 			<-running
 			return fail(1)
 		}
 		close(running)
 		<-ctx.Done()
-		return executor.Result{}, context.Cause(ctx)
+		return result{}, context.Cause(ctx)
 	}}
 	r := &runner.Runner{Executor: ex, FailFast: true, MaxRunning: 2}
 	report, err := r.Run(t.Context(), tasks(task("bad"), task("long"), task("later")))
@@ -386,16 +393,16 @@ func TestFailFastStopsTheRest(t *testing.T) { // R2
 func TestTimeLimit(t *testing.T) { // E7
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ex := &recorder{do: func(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+		ex := &recorder{do: func(ctx context.Context, a *attempt) (result, error) {
 			if a.Task == "queued" {
 				a.Report(executor.Status{Ref: "job 1", Reason: "in a queue"})
-				time.Sleep(time.Hour)
+				<-time.After(time.Hour)
 				a.Report(executor.Status{Running: true})
-				time.Sleep(time.Minute / 2)
-				return executor.Result{}, nil
+				<-time.After(time.Minute / 2)
+				return result{}, nil
 			}
 			<-ctx.Done()
-			return executor.Result{}, context.Cause(ctx)
+			return result{}, context.Cause(ctx)
 		}}
 		d := tasks(task("slow"), task("queued"))
 		d.JobDefaults.TimeLimit = time.Minute
@@ -413,7 +420,7 @@ func TestLeasesAreNeverExceeded(t *testing.T) { // E8, C2
 	t.Parallel()
 	slots := capacity.New(capacity.Node{Name: "n", Total: capacity.Resources{dag.Cores: 4}})
 	var now, peak atomic.Int64
-	ex := &recorder{slots: slots, do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{slots: slots, do: func(_ context.Context, a *attempt) (result, error) {
 		cores := max(1, a.Job.Resources[dag.Cores])
 		for n := now.Add(cores); ; {
 			p := peak.Load()
@@ -424,9 +431,9 @@ func TestLeasesAreNeverExceeded(t *testing.T) { // E8, C2
 		runtime.Gosched()
 		now.Add(-cores)
 		if a.Node != "n" {
-			return executor.Result{}, errors.New("no node")
+			return result{}, errors.New("no node")
 		}
-		return executor.Result{}, nil
+		return result{}, nil
 	}}
 	d := &dag.DAG{}
 	for i := range 500 {
@@ -463,16 +470,16 @@ func TestResumeGoesOn(t *testing.T) { // L4, R8
 	started := make(chan struct{})
 	var block atomic.Bool
 	block.Store(true)
-	ex := &recorder{do: func(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(ctx context.Context, a *attempt) (result, error) {
 		switch {
 		case a.Task == "gen":
 			_, _ = a.Stdout.Write([]byte(`{"made": {"command": ["x"], "children": ["last"]}}`))
 		case a.Task == "b" && block.Load():
 			close(started)
 			<-ctx.Done()
-			return executor.Result{}, context.Cause(ctx)
+			return result{}, context.Cause(ctx)
 		}
-		return executor.Result{}, nil
+		return result{}, nil
 	}}
 	r := &runner.Runner{Executor: ex, Log: log, MaxRunning: 1}
 	d := tasks(task("gen"), task("a", "gen"), task("b", "a"), task("last", "b"))
@@ -516,11 +523,11 @@ func TestRetryReopensAClosedRun(t *testing.T) { // R8
 	t.Parallel()
 	var broken atomic.Bool
 	broken.Store(true)
-	ex := &recorder{do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
 		if a.Task == "a" && broken.Load() {
 			return fail(1)
 		}
-		return executor.Result{}, nil
+		return result{}, nil
 	}}
 	r := &runner.Runner{Executor: ex, Log: memlog.New()}
 	h, err := r.Ensure(t.Context(), "x", tasks(task("a"), task("b", "a"), task("c")))
@@ -556,18 +563,19 @@ func TestObserversSeeTheLogInOrder(t *testing.T) { // R11
 	require.NoError(t, err)
 	require.Equal(t, []uint64{1, 2, 3, 4, 5, 6}, seqs)
 	require.Equal(t, []statelog.Kind{
-		statelog.Opened, statelog.Intent, statelog.Done, statelog.Intent, statelog.Done, statelog.Closed,
+		statelog.Opened, statelog.Intent, statelog.Done, statelog.Intent, statelog.Done,
+		statelog.Closed,
 	}, kinds)
 }
 
 func TestOutputIsKeptAndFollowed(t *testing.T) { // E6
 	t.Parallel()
 	step := make(chan struct{})
-	ex := &recorder{do: func(_ context.Context, a *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
 		_, _ = a.Stdout.Write([]byte("one "))
 		<-step
 		_, err := a.Stdout.Write([]byte("two and more"))
-		return executor.Result{}, err
+		return result{}, err
 	}}
 	for name, dir := range map[string]string{"memory": "", "files": t.TempDir()} {
 		t.Run(name, func(t *testing.T) {
@@ -635,14 +643,15 @@ func TestPriorityAndLongestPath(t *testing.T) { // R7
 func TestPauseAndContinue(t *testing.T) { // R10
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ex := &recorder{do: func(context.Context, *executor.Attempt) (executor.Result, error) {
-			time.Sleep(time.Minute)
-			return executor.Result{}, nil
+		ex := &recorder{do: func(context.Context, *attempt) (result, error) {
+			<-time.After(time.Minute)
+			return result{}, nil
 		}}
-		h, err := (&runner.Runner{Executor: ex}).Start(t.Context(), tasks(task("a"), task("b", "a")))
+		d := tasks(task("a"), task("b", "a"))
+		h, err := (&runner.Runner{Executor: ex}).Start(t.Context(), d)
 		require.NoError(t, err)
 		require.NoError(t, h.Pause(t.Context()))
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		require.Equal(t, []string{"a"}, ex.order())
 		require.NoError(t, h.Continue(t.Context()))
 		_, err = h.Wait(t.Context())
@@ -654,10 +663,10 @@ func TestPauseAndContinue(t *testing.T) { // R10
 func TestAbortClosesTheRun(t *testing.T) { // R10
 	t.Parallel()
 	started := make(chan struct{})
-	ex := &recorder{do: func(ctx context.Context, _ *executor.Attempt) (executor.Result, error) {
+	ex := &recorder{do: func(ctx context.Context, _ *attempt) (result, error) {
 		close(started)
 		<-ctx.Done()
-		return executor.Result{}, context.Cause(ctx)
+		return result{}, context.Cause(ctx)
 	}}
 	h, err := (&runner.Runner{Executor: ex}).Start(t.Context(), tasks(task("a"), task("b", "a")))
 	require.NoError(t, err)
@@ -666,5 +675,7 @@ func TestAbortClosesTheRun(t *testing.T) { // R10
 	report, err := h.Wait(t.Context())
 	require.ErrorIs(t, err, runner.ErrAborted)
 	require.Equal(t, runner.RunKilled, report.State)
-	require.Equal(t, map[string]runner.State{"a": runner.Killed, "b": runner.Skipped}, states(report))
+	require.Equal(t, map[string]runner.State{
+		"a": runner.Killed, "b": runner.Skipped,
+	}, states(report))
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/daggy-go/daggy/executor"
@@ -70,7 +71,8 @@ func (e *engine) abandon() {
 		e.running--
 		e.plan.Abandon(id)
 	}
-	e.logger.Error("executors did not return", "run", e.run, "attempts", len(ids))
+	e.logger.Error("executors did not return",
+		slog.String("run", e.run), slog.Int("attempts", len(ids)))
 	e.plan.Tick(time.Now())
 	e.pump()
 }

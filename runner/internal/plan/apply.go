@@ -23,6 +23,7 @@ func (p *Plan) Apply(r *statelog.Record, splice []Task) error {
 	case statelog.Closed:
 		p.applyClosed()
 		return nil
+	default: // it is about a task
 	}
 	if r.Task < 0 || r.Task >= len(p.tasks) {
 		if r.Kind == statelog.Decided && r.Task == statelog.WholeTask {
@@ -43,8 +44,9 @@ func (p *Plan) Apply(r *statelog.Record, splice []Task) error {
 		return p.replayAttempt(r, splice)
 	case statelog.Decided:
 		return p.applyDecided(r)
+	default:
+		return fmt.Errorf("record %d is of unknown kind %d", r.Seq, r.Kind)
 	}
-	return fmt.Errorf("record %d is of unknown kind %d", r.Seq, r.Kind)
 }
 
 func (p *Plan) replayIntent(r *statelog.Record) error {

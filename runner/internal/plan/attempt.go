@@ -133,7 +133,7 @@ func (p *Plan) Finish(now time.Time, id ID, o *Outcome) {
 		p.record(r)
 		p.applyEnd(id, &r)
 		if r.Delay < 0 && r.Class != statelog.Killed && p.cfg.FailFast && !p.halting() {
-			p.decideFailFast(now, int(r.Task))
+			p.decideFailFast(now, r.Task)
 		}
 	}
 	p.settle(now)

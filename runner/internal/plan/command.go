@@ -39,23 +39,23 @@ func (p *Plan) Decide(now time.Time, d statelog.Decision, task, instance int, al
 
 // matters reports whether a decision would change anything.
 func (p *Plan) matters(r *statelog.Record) bool {
-	any := false
+	found := false
 	p.affected(r, func(i, instance int32) bool {
 		t := &p.tasks[i]
 		s := p.states[t.first+instance]
 		switch r.Decision {
 		case statelog.Kill, statelog.Hold:
-			any = s == waiting || s == open || s == backoff
+			found = s == waiting || s == open || s == backoff
 		case statelog.Release:
-			any = p.held(i) || p.isHeldOne(t.first+instance)
+			found = p.held(i) || p.isHeldOne(t.first+instance)
 		case statelog.Retry:
-			any = s == failed || s == killed
+			found = s == failed || s == killed
 		default:
-			any = true
+			found = true
 		}
-		return !any
+		return !found
 	})
-	return any
+	return found
 }
 
 // affected yields the instances that a decision is about.
@@ -131,6 +131,7 @@ func (p *Plan) applyKill(i, instance int32) {
 				p.stop(id, a, statelog.Killed)
 			}
 		}
+	default: // it is over, and stays so
 	}
 }
 

@@ -157,6 +157,7 @@ func (p *Plan) indexTask(i int32, now int64) {
 			x := p.extras[k]
 			x.at = min(x.at, now+int64(x.delay))
 			p.wait(i, instance, x)
+		default: // it runs or is over
 		}
 	}
 	p.arrive(i, now)

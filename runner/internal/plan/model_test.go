@@ -213,6 +213,7 @@ func (w *world) act(a plan.Action) {
 		}
 	case plan.Close:
 		w.closed = true
+	case plan.Leave: // there is no line here
 	}
 }
 
@@ -244,6 +245,7 @@ func (w *world) recorded(r *statelog.Record) {
 		if r.Kind == statelog.Done && r.Class == statelog.Success {
 			w.done[k] = true
 		}
+	default: // it is not about an attempt, or only says more of it
 	}
 }
 
@@ -412,6 +414,7 @@ func (w *world) command() {
 		w.held[[2]int{task, instance}] = true
 	case statelog.Release:
 		w.released(task, instance)
+	default: // that changes nothing here
 	}
 }
 
@@ -427,14 +430,14 @@ func (w *world) released(task, instance int) {
 
 // releaseAll ends all holds.
 func (w *world) releaseAll() bool {
-	any := false
+	found := false
 	for task := range w.plan.Len() {
 		if w.plan.Decide(w.now, statelog.Release, task, statelog.WholeTask, false) == nil {
 			w.released(task, statelog.WholeTask)
-			any = true
+			found = true
 		}
 	}
-	return any
+	return found
 }
 
 func (w *world) check() {

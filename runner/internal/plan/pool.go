@@ -61,7 +61,7 @@ func (q *pool) remove(p *Plan, place int) {
 }
 
 func (q *pool) before(p *Plan, a, b int32) bool {
-	return p.before(p.groups[a].queue.first(p), p.groups[b].queue.first(p))
+	return p.before(p.groups[a].front(p), p.groups[b].front(p))
 }
 
 func (q *pool) swap(p *Plan, i, j int) {
@@ -103,7 +103,7 @@ func (q *pool) next(p *Plan) (id, task int32, ok bool) {
 	for len(q.ready) > 0 {
 		id = q.ready[0]
 		g := &p.groups[id]
-		was := g.queue.first(p)
+		was := g.front(p)
 		if task, ok = p.first(g); !ok {
 			q.remove(p, 0)
 			continue

@@ -36,8 +36,8 @@ func (q *queue) push(p *Plan, task int32) {
 	}
 }
 
-// first returns the first task. The queue must not be empty.
-func (q *queue) first(p *Plan) int32 {
+// front returns the first task. The queue must not be empty.
+func (q *queue) front(p *Plan) int32 {
 	switch {
 	case q.head == len(q.run):
 		return q.heap[0]
@@ -84,7 +84,7 @@ type group struct {
 // It drops those that have not.
 func (p *Plan) first(g *group) (task int32, ok bool) {
 	for g.len() > 0 {
-		i := g.queue.first(p)
+		i := g.front(p)
 		if p.startable(i) {
 			return i, true
 		}

@@ -73,6 +73,7 @@ func (p *Plan) State(task, instance int) State {
 				return Running
 			}
 		}
+	default: // that is all there is to it
 	}
 	return s
 }

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"math"
 	"time"
 
 	"github.com/daggy-go/daggy/statelog"
@@ -319,5 +318,3 @@ func (t *task) instancesOf(instance int) (from, to int32) {
 	}
 	return int32(instance), int32(instance) + 1
 }
-
-const never = math.MaxInt64

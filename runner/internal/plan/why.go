@@ -39,6 +39,7 @@ func (p *Plan) Why(task, instance int) Why {
 		return w
 	case backoff:
 		w.Backoff = p.extras[k].at
+	default:
 	}
 	if p.closed {
 		w.Ending = true
