@@ -24,7 +24,8 @@ func Main() {
 	}
 	// Not stopped: after the first signal the job goes on to ignore others.
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	os.Exit(Play(ctx, Process{
+	// Not os.Exit: when coverage is measured, that prints a warning of its own.
+	syscall.Exit(Play(ctx, Process{
 		Args:        os.Args[2:],
 		Environment: os.Environ(),
 		Stdout:      os.Stdout,

@@ -205,6 +205,7 @@ func (e *entry) live(p Process, d defects) {
 func (e *entry) stop(grace time.Duration, d defects) {
 	if d.neverAsks {
 		e.kill()
+		<-e.done
 	}
 	e.ask()
 	if !d.cannotKill && !wait(e.done, grace) {

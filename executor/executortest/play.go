@@ -72,12 +72,12 @@ func (p *Process) play(ctx context.Context) (int, error) {
 	case "stubborn":
 		return p.wait(context.WithoutCancel(ctx), args[0])
 	case "tree":
-		if err := p.descend(args[0]); err != nil {
+		if err := p.descend(ctx, args[0]); err != nil {
 			return 0, err
 		}
 		return p.wait(ctx, args[0])
 	case "orphan":
-		return 0, p.descend(args[0])
+		return 0, p.descend(ctx, args[0])
 	case "linger":
 		return p.linger(context.WithoutCancel(ctx), args)
 	}
@@ -164,7 +164,7 @@ func closed(conn net.Conn) <-chan struct{} {
 }
 
 // descend starts a descendant and returns when it has dialled hold.
-func (p *Process) descend(hold string) error {
+func (p *Process) descend(ctx context.Context, hold string) error {
 	if p.Spawn == nil {
 		return errors.New("cannot start descendants")
 	}
@@ -176,11 +176,22 @@ func (p *Process) descend(hold string) error {
 	if err := p.Spawn("linger", hold, ready.Addr().String()); err != nil {
 		return err
 	}
-	conn, err := ready.Accept()
-	if err != nil {
+	accepted := make(chan error, 1)
+	go func() {
+		conn, err := ready.Accept()
+		if err == nil {
+			err = conn.Close()
+		}
+		accepted <- err
+	}()
+	select {
+	case err := <-accepted:
 		return err
+	case <-p.Kill:
+		return errors.New("killed")
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return conn.Close()
 }
 
 // linger is the descendant.
