@@ -71,9 +71,11 @@ func (e *engine) recycle(a *attempt) {
 	e.spare = append(e.spare, a)
 }
 
-// describe copies what a worker needs to know of the attempt, with mu held.
-func (a *attempt) describe() {
+// describe gives the attempt what whoever ends it has to find, and copies what
+// its worker needs to know, with mu held.
+func (a *attempt) describe(w *workers, m *arena) {
 	e := a.engine
+	a.ctx, a.pool = m.context(e.ctx), w.poolDef
 	p := e.plan.Open(a.id)
 	a.task, a.Index, a.Number = p.Task, p.Instance, p.Number
 	a.Node, a.Ref = p.Node, p.Ref
@@ -85,8 +87,7 @@ func (a *attempt) describe() {
 // prepare makes the attempt ready for its executor, without mu.
 func (e *engine) prepare(w *workers, a *attempt, m *arena) {
 	a.Key = m.key(e.key, a.task, a.Index, a.Number)
-	a.pool, a.PoolOptions = w.poolDef, w.options
-	a.ctx = m.context(e.ctx)
+	a.PoolOptions = w.options
 	a.Instance, a.Job = a.def.instance(a.Task, a.Index)
 	e.outputs.open(a)
 	if a.Job.TimeLimit > 0 {

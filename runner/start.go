@@ -102,7 +102,7 @@ func (r *Runner) engine(ctx context.Context, id string, def *definition) (*engin
 	if e.log == nil {
 		e.log = memlog.New()
 	}
-	if im, ok := e.log.(statelog.Immediate); ok {
+	if im, ok := statelog.As[statelog.Immediate](e.log); ok {
 		e.inMemory = im.Immediate()
 	}
 	if e.logger == nil {

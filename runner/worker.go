@@ -47,7 +47,7 @@ func (e *engine) work(w *workers) {
 	now := time.Now()
 	var m arena
 	for {
-		a := e.take(w)
+		a := e.take(w, &m)
 		w.coming--
 		if a == nil {
 			e.dismiss(w)
@@ -73,7 +73,7 @@ func (e *engine) dismiss(w *workers) {
 }
 
 // take returns the next attempt that is still wanted.
-func (e *engine) take(w *workers) *attempt {
+func (e *engine) take(w *workers, m *arena) *attempt {
 	for {
 		a := w.ready.pop()
 		if a == nil {
@@ -82,7 +82,7 @@ func (e *engine) take(w *workers) *attempt {
 		if a.queued { // else it was withdrawn
 			a.queued, a.taken = false, true
 			e.plan.Running(a.id)
-			a.describe()
+			a.describe(w, m)
 			return a
 		}
 		e.recycle(a)
