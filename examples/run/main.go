@@ -30,7 +30,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/daggy-go/daggy/dag"
@@ -59,9 +58,8 @@ type streams struct {
 
 // complain says what went wrong, on one line.
 func (s streams) complain(about string, err error) {
-	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\t' })
 	// If that fails, only the exit code can tell.
-	_, _ = fmt.Fprintf(s.err, "%s: %s\n", about, strings.Join(lines, " "))
+	_, _ = fmt.Fprintf(s.err, "%s: %s\n", about, line(err.Error()))
 }
 
 // run is the program. It returns its exit code.

@@ -2,17 +2,16 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/runner"
-	"github.com/daggy-go/daggy/statelog"
 )
 
 // draw prints the graph of the definition.
@@ -34,7 +33,7 @@ func writeText(w io.Writer, r *runner.Report) error {
 		}
 		name := t.Name
 		if why := reason(&t); why != "" {
-			name += ": " + firstLine(why)
+			name += ": " + line(why)
 		}
 		p.print("%-9s  %8d  %9s  %s\n", t.State, t.Attempts, took, name)
 	}
@@ -80,66 +79,16 @@ func counts(r *runner.Report) string {
 	return strings.Join(parts, ", ")
 }
 
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}
-
-// taskJSON is an instance in the report.
-type taskJSON struct {
-	State         runner.State `json:"state"`
-	Attempts      int          `json:"attempts"`
-	ExitCode      *int         `json:"exitCode"`
-	Start         *time.Time   `json:"start"`
-	End           *time.Time   `json:"end"`
-	Stdout        string       `json:"stdout"`
-	Stderr        string       `json:"stderr"`
-	Reason        string       `json:"reason"`
-	StdoutDropped int64        `json:"stdoutDropped,omitempty"`
-	StderrDropped int64        `json:"stderrDropped,omitempty"`
-}
-
-// writeJSON prints the report as one object, a line for each instance.
-func writeJSON(w io.Writer, r *runner.Report) error {
-	p := printer{w: bufio.NewWriter(w)}
-	p.print("{\"run\":%s,\"state\":%s,\"tasks\":{", text(r.Run), text(r.State))
-	separator := "\n"
-	for t := range r.Tasks() {
-		p.print("%s%s:%s", separator, text(t.Name), text(describe(&t)))
-		separator = ",\n"
-	}
-	p.print("}}\n")
-	return p.done(r)
-}
-
-func describe(t *runner.TaskReport) taskJSON {
-	v := taskJSON{State: t.State, Attempts: t.Attempts, Reason: reason(t)}
-	stdout, dropped := t.Stdout()
-	v.Stdout, v.StdoutDropped = string(stdout), dropped
-	stderr, dropped := t.Stderr()
-	v.Stderr, v.StderrDropped = string(stderr), dropped
-	if !t.Start.IsZero() {
-		v.Start = new(t.Start.UTC())
-	}
-	if !t.End.IsZero() {
-		v.End = new(t.End.UTC())
-		if exited(t) {
-			v.ExitCode = new(t.Result.ExitCode)
+// line makes one line of a text that may hold anything: the output of a command
+// is part of many reasons.
+func line(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
 		}
-	}
-	return v
-}
-
-// exited reports whether the last attempt had a command that ran to an end.
-func exited(t *runner.TaskReport) bool {
-	switch t.Class {
-	case statelog.Success, statelog.Failure, statelog.BadOutput:
-		return true
-	case statelog.TimeLimit, statelog.OutOfMemory, statelog.Killed, statelog.Interrupted:
-		return !t.Result.OK()
-	default: // it was never run, or nobody knows how it ended
-		return false
-	}
+		return utf8.RuneError
+	}, s)
 }
 
 // reason says why an instance did not complete.
@@ -148,15 +97,4 @@ func reason(t *runner.TaskReport) string {
 		return t.Result.String()
 	}
 	return t.Reason
-}
-
-// text returns v in JSON.
-func text(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // the output of commands is easier to read so
-	if err := e.Encode(v); err != nil {
-		panic(err) // strings, numbers and times of our own can be encoded
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -206,6 +206,29 @@ func TestLongOutput(t *testing.T) {
 	require.EqualValues(t, 1_048_600-1<<20, task.Dropped)
 }
 
+// Output is printed in pieces, and no character is cut in two.
+func TestUnicodeOutput(t *testing.T) {
+	t.Parallel()
+	o := play(t, `{"tasks": {
+		"letters": {"job": {"command": ["sh", "-c", "yes 'aé€😀' | head -c 110000"]}}
+	}}`, "-report", "json")
+	require.Equal(t, exitCompleted, o.code, o.stderr)
+	want := strings.Repeat("aé€😀\n", 10_000)
+	require.Equal(t, want, report(t, o.stdout).Tasks["letters"].Stdout)
+}
+
+// What commands print cannot take over the terminal.
+func TestControlCharacters(t *testing.T) {
+	t.Parallel()
+	o := play(t, `{"tasks": {
+		"red": {"job": {"command": ["sh", "-c", "printf '\\033[31mred\\a' >&2; exit 1"]}}
+	}}`)
+	require.Equal(t, exitNotCompleted, o.code)
+	require.Contains(t, o.stderr, "[31mred")
+	require.NotContains(t, o.stdout+o.stderr, "\x1b")
+	require.NotContains(t, o.stdout+o.stderr, "\a")
+}
+
 func TestParallelBoundsWhatRunsAtOnce(t *testing.T) {
 	t.Parallel()
 	o := play(t, `{"parameters": {"N": ["1", "2", "3", "4", "5"]}, "tasks": {
