@@ -51,22 +51,41 @@ func (a *adjacency) transpose() adjacency {
 // lists one by one. But if there is a long one, all of them are turned around,
 // and back.
 func (a *adjacency) sort() {
-	const short = 16
 	for i := range len(a.starts) - 1 {
 		list := a.flat[a.starts[i]:a.starts[i+1]]
-		if len(list) > short {
+		if !tidy(list) && len(list) > shortList {
 			there := a.transpose()
 			there.compact()
 			*a = there.transpose()
 			return
 		}
-		for k := 1; k < len(list); k++ {
-			for at := k; at > 0 && list[at] < list[at-1]; at-- {
-				list[at], list[at-1] = list[at-1], list[at]
-			}
-		}
 	}
 	a.compact()
+}
+
+const shortList = 16
+
+// tidy sorts a short list, and reports whether it is in ascending order now,
+// with nothing there twice.
+func tidy(list []int32) bool {
+	good := true
+	for k := 1; k < len(list); k++ {
+		if good = good && list[k-1] < list[k]; good {
+			continue
+		}
+		if len(list) > shortList {
+			return false
+		}
+		for at := k; at > 0 && list[at] < list[at-1]; at-- {
+			list[at], list[at-1] = list[at-1], list[at]
+		}
+	}
+	for k := 1; k < len(list) && !good; k++ {
+		if list[k-1] == list[k] {
+			return false
+		}
+	}
+	return true
 }
 
 // compact drops what is twice in a sorted list.

@@ -87,21 +87,15 @@ func (b *builder) fillTable(found *problems) {
 
 // connect lays out the edges of a new graph.
 func (g *Graph) connect(r *references) {
-	g.parents = r.byChild()
-	ascending := true
-	for i := range g.names {
-		last := int32(-1)
-		for _, p := range g.parents.of(i) {
-			ascending = ascending && last < p
-			last = p
-			g.forward = g.forward && int(p) < i
-		}
+	g.parents = adjacency{starts: r.starts, flat: r.flat}
+	if r.children || r.bad {
+		g.parents = r.byChild()
 	}
-	if !ascending {
+	if r.children || r.untidy {
 		g.parents.sort()
 	}
 	g.children = g.parents.transpose()
-	g.edges = len(g.parents.flat)
+	g.edges, g.forward = len(g.parents.flat), !r.backward
 }
 
 // chunkSize is the number of tasks that are worth a goroutine's while.
@@ -127,16 +121,9 @@ func inChunks(n int, f func(chunk, first, last int)) {
 	wg.Wait()
 }
 
-// byChild returns the parents of each task, as they come.
+// byChild returns the parents of each task, where names are of children too, or
+// no edges.
 func (r *references) byChild() adjacency {
-	if slices.Contains(r.flat, -1) || r.children {
-		return r.sortByChild()
-	}
-	return adjacency{starts: r.starts, flat: r.flat}
-}
-
-// sortByChild is byChild where names are of children too, or no edges.
-func (r *references) sortByChild() adjacency {
 	n := len(r.tasks)
 	starts := make([]int32, n+1)
 	r.each(func(_, child int32) { starts[child+1]++ })

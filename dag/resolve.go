@@ -3,8 +3,8 @@ package dag
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
-	"sync/atomic"
 )
 
 // references are the names in the Parents and Children of tasks, as indices.
@@ -13,11 +13,26 @@ type references struct {
 	// from is the number of tasks that are before these in the graph.
 	from int
 	// flat[starts[i]:starts[i+1]] has an index for each name in task i, its
-	// parents before its children. It is -1 where that is no edge.
+	// parents before its children, each in any order. It is -1 where a name is
+	// no edge.
 	starts []int32
 	flat   []int32
-	// children: there are names of children.
-	children bool
+	traits
+}
+
+// traits are what there is among references that not all have.
+type traits struct {
+	bad      bool // names that are no edges
+	children bool // names of children
+	backward bool // edges from a greater to a smaller index
+	untidy   bool // parents that are not in ascending order, or there twice
+}
+
+func (t *traits) merge(o traits) {
+	t.bad = t.bad || o.bad
+	t.children = t.children || o.children
+	t.backward = t.backward || o.backward
+	t.untidy = t.untidy || o.untidy
 }
 
 // resolve looks all names up in g and reports whether there are any. Starts
@@ -36,47 +51,47 @@ func (r *references) resolve(g *Graph, found *problems) bool {
 		return false
 	}
 	r.flat = make([]int32, total)
-	var bad, children atomic.Bool
-	inChunks(len(r.tasks), func(_, first, last int) {
-		b, c := r.lookUp(g, first, last)
-		if b {
-			bad.Store(true)
-		}
-		if c {
-			children.Store(true)
-		}
+	parts := make([]traits, chunksOf(len(r.tasks)))
+	inChunks(len(r.tasks), func(chunk, first, last int) {
+		parts[chunk] = r.lookUp(g, first, last)
 	})
-	r.children = children.Load()
-	if bad.Load() {
+	for _, part := range parts {
+		r.merge(part)
+	}
+	if r.bad {
 		r.explain(g, found)
 	}
 	return true
 }
 
-// lookUp resolves the names in tasks first to last, and reports whether some
-// are bad and whether some are of children.
-func (r *references) lookUp(graph *Graph, first, last int) (bad, children bool) {
+// lookUp resolves the names in tasks first to last.
+func (r *references) lookUp(graph *Graph, first, last int) traits {
+	var all traits
 	var g guesses
 	for i := first; i < last; i++ {
-		at := r.starts[i]
-		if r.starts[i+1] == at {
+		list := r.flat[r.starts[i]:r.starts[i+1]]
+		if len(list) == 0 {
 			continue
 		}
-		t := &r.tasks[i]
-		children = children || len(t.Children) > 0
-		for _, names := range [2][]string{t.Parents, t.Children} {
-			for k, name := range names {
-				j := g.find(graph, k, name)
-				if int(j) == r.from+i {
-					j = -1
-				}
-				bad = bad || j < 0
-				r.flat[at] = j
-				at++
-			}
+		t, self := &r.tasks[i], int32(r.from+i)
+		parents := list[:len(t.Parents)]
+		for k, name := range t.Parents {
+			parents[k] = g.find(graph, k, name, self)
+			all.backward = all.backward || parents[k] > self
+			all.bad = all.bad || parents[k] < 0
 		}
+		if !tidy(parents) {
+			all.untidy = true
+		}
+		children := list[len(t.Parents):]
+		for k, name := range t.Children {
+			children[k] = g.find(graph, k, name, self)
+			all.backward = all.backward || children[k] < self
+			all.bad = all.bad || children[k] < 0
+		}
+		all.children = all.children || len(children) > 0
 	}
-	return bad, children
+	return all
 }
 
 // guesses find most names without the table. Definitions are regular: often the
@@ -85,59 +100,74 @@ func (r *references) lookUp(graph *Graph, first, last int) (bad, children bool) 
 // of a search.
 type guesses [4]int32
 
-func (g *guesses) find(graph *Graph, k int, name string) int32 {
+// find returns the index of the k-th name, or -1 if that is no task, or self.
+func (g *guesses) find(graph *Graph, k int, name string, self int32) int32 {
 	last := &g[k%len(g)]
-	if next := int(*last) + 1; next < len(graph.names) && graph.names[next] == name {
-		*last = int32(next)
-		return *last
+	j := *last
+	if next := j + 1; int(next) < len(graph.names) && graph.names[next] == name {
+		j = next
+	} else if graph.names[j] != name {
+		j, _ = graph.table.find(graph.names, name, graph.table.hash(name))
 	}
-	if graph.names[*last] == name {
-		return *last
-	}
-	j, _ := graph.table.find(graph.names, name, graph.table.hash(name))
 	*last = max(0, j)
+	if j == self {
+		return -1
+	}
 	return j
 }
 
 // explain reports why names are no edges.
 func (r *references) explain(g *Graph, found *problems) {
-	guess := newGuesser()
+	e := explainer{graph: g, found: found, guess: newGuesser()}
 	for i := range r.tasks {
+		// The indices may be in another order than the names.
+		if !slices.Contains(r.flat[r.starts[i]:r.starts[i+1]], -1) {
+			continue
+		}
 		t := &r.tasks[i]
-		for k, j := range r.flat[r.starts[i]:r.starts[i+1]] {
-			if j >= 0 {
-				continue
-			}
-			if found.full() {
-				found.more++
-				continue
-			}
-			field, names := "parents", t.Parents
-			if k >= len(names) {
-				field, names, k = "children", t.Children, k-len(names)
-			}
-			p := explainName(g, t.Name, names[k], guess)
+		e.list(int32(r.from+i), t.Name, "parents", t.Parents)
+		e.list(int32(r.from+i), t.Name, "children", t.Children)
+	}
+}
+
+// An explainer says what is wrong with names.
+type explainer struct {
+	graph *Graph
+	found *problems
+	guess *guesser
+}
+
+func (e *explainer) list(self int32, task, field string, names []string) {
+	g := e.graph
+	for k, name := range names {
+		j, _ := g.table.find(g.names, name, g.table.hash(name))
+		switch {
+		case j >= 0 && j != self:
+		case e.found.full():
+			e.found.more++
+		default:
+			p := e.name(task, name)
 			p.Field = fmt.Sprintf("%s[%d]", field, k)
-			found.add(p)
+			e.found.add(p)
 		}
 	}
 }
 
-func explainName(g *Graph, task, name string, guess *guesser) *Problem {
+func (e *explainer) name(task, name string) *Problem {
 	p := &Problem{Task: task}
 	if name == task {
 		p.Text, p.Hint = "a task cannot wait for itself", "remove "+quote(name)
 		return p
 	}
 	if base, ok := instanceOf(name); ok {
-		if _, there := g.Index(base); there {
+		if _, there := e.graph.Index(base); there {
 			p.Text = "dependencies use task names, and no task is named " + quote(name)
 			p.Hint = fmt.Sprintf("write %s, which means all its instances", quote(base))
 			return p
 		}
 	}
 	p.Text = fmt.Sprintf("no task is named %s", quote(name))
-	p.Hint = guess.didYouMean(name, g.names)
+	p.Hint = e.guess.didYouMean(name, e.graph.names)
 	return p
 }
 
