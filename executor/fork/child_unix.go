@@ -23,6 +23,7 @@ type child struct {
 	key     string
 	outputs []*output
 	start   time.Time
+	given   time.Time // until when what it left behind is dealt with
 	reaped  bool
 }
 

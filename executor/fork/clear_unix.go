@@ -11,9 +11,8 @@ import (
 
 // Bounds, so that stopping takes no longer than the grace time and a second.
 const (
-	slack       = 100 * time.Millisecond // for what was killed to vanish
-	holdersTime = 200 * time.Millisecond // to find out who holds a pipe
-	groupTime   = 250 * time.Millisecond // for a group that was killed to vanish
+	slack     = 100 * time.Millisecond // for output to end after its holder
+	clearTime = 800 * time.Millisecond // for all that follows the killing of the group
 )
 
 // clear ends what a command left behind, and returns what it could not end. The
@@ -30,14 +29,16 @@ func (e *Executor) clear(p *child, w watch, stop *stopper) []process {
 	}
 	stop.end()
 	p.killGroup()
+	p.given = time.Now().Add(clearTime)
 	if !asked && w.drain(time.Now().Add(max(e.waitDelay, 0))) {
 		return nil
 	}
+	p.given = time.Now().Add(clearTime)
 	left := e.system.search.kill(p.key)
 	if w.drain(time.Now().Add(slack)) {
 		return left
 	}
-	found := holders(p.outputs, time.Now().Add(holdersTime))
+	found := holders(p.outputs, p.given)
 	if len(left)+len(found) == 0 {
 		found = []process{{name: "that holds the output"}}
 	}
@@ -63,13 +64,12 @@ func (p *child) awaitGroup(w watch, until time.Time) {
 // reaped. It sends no signal but 0, as the number may be anybody's by now. Nearly
 // always the first look shows that the group is gone.
 func (p *child) remains() []process {
-	until := time.Now().Add(groupTime)
 	for pause := 200 * time.Microsecond; ; pause *= 2 {
 		if errors.Is(unix.Kill(-p.pid, 0), unix.ESRCH) {
 			return nil
 		}
-		left := alive(p.pid, time.Now().Add(holdersTime))
-		if len(left) == 0 || time.Now().After(until) {
+		left := alive(p.pid, time.Now().Add(slack))
+		if len(left) == 0 || time.Now().After(p.given) {
 			return left
 		}
 		<-time.After(pause)

@@ -16,7 +16,8 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	ways := map[string]func(*fork.Executor) *fork.Executor{
-		"watched by the runtime": func(e *fork.Executor) *fork.Executor { return e },
+		"watched by a thread":    func(e *fork.Executor) *fork.Executor { return e },
+		"watched by the runtime": fork.Crowded,
 		"watched by goroutines":  fork.Portable,
 	}
 	for name, way := range ways {

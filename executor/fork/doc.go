@@ -67,9 +67,11 @@
 //
 // # Cost
 //
-// On Linux an attempt costs no goroutine but the caller's and no thread: each
-// command is watched through a process descriptor and the Go runtime's poller.
-// While it runs it takes two descriptors and one for each piped output. Where
-// there are no process descriptors (kernels before 5.3, darwin), a command takes
-// a thread, of which Go allows 10,000.
+// On Linux an attempt takes no goroutine but the caller's, a descriptor and one
+// for each piped output. The first 256 commands at a time have a thread of this
+// process each, which is the quickest; any more are watched by the Go runtime's
+// poller, for one more descriptor and a few percent of the rate. Where there are
+// no process descriptors (kernels before 5.3, darwin), each command has a thread
+// and up to three goroutines. Go ends a program that needs 10,000 threads, so
+// keep below that there.
 package fork

@@ -101,6 +101,13 @@ func TestRunCannotExecute(t *testing.T) {
 			},
 			"working directory",
 		},
+		"working directory is a file": {
+			dag.Job{Command: []string{"sh"}, Environment: []string{"PATH=/bin"}, WorkDir: plain},
+			fork.CommandError{
+				Command: "sh", Path: "/bin", WorkDir: plain, Err: unix.ENOTDIR,
+			},
+			plain + ": not a directory",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ package fork_test
 
 import (
 	"context"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,8 +38,7 @@ func TestStopFindsEscaped(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, "SIGKILL", r.Signal)
 					if !c.left {
-						require.Empty(t, r.Left)
-						requireGone(t, escaped)
+						requireKilled(t, escaped)
 						return
 					}
 					requireNamed(t, r.Left, escaped)
@@ -68,8 +68,7 @@ func TestExitFindsEscaped(t *testing.T) {
 					lines := strings.Fields(stdout)
 					escaped := lines[len(lines)-1]
 					if !c.left {
-						require.Empty(t, r.Left)
-						requireGone(t, escaped)
+						requireKilled(t, escaped)
 						return
 					}
 					requireNamed(t, r.Left, escaped)
@@ -101,8 +100,8 @@ func TestStopOfManyKillsOnlyItsOwn(t *testing.T) {
 	for i, l := range stopped {
 		r, err := l.wait()
 		require.NoError(t, err)
-		require.Empty(t, r.Left)
-		requireGone(t, escaped[i])
+		require.False(t, r.OK())
+		requireKilled(t, escaped[i])
 	}
 	require.NotContains(t, "\x00ZX", string(state(t, survivor)))
 	require.NotContains(t, "\x00ZX", string(state(t, <-spared.pid)))
@@ -117,6 +116,16 @@ func escapedPID(t *testing.T, l *running) string {
 		line = l.line()
 	}
 	return line
+}
+
+// requireKilled waits for the end of a process that was killed. Run has done so
+// already, unless the machine is so busy that it had to name it instead.
+func requireKilled(t *testing.T, pid string) {
+	t.Helper()
+	for !strings.ContainsRune("\x00ZX", rune(state(t, pid))) {
+		require.NoError(t, t.Context().Err())
+		runtime.Gosched()
+	}
 }
 
 // requireNamed checks that a process goes on and is named, and ends it.

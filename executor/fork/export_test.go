@@ -2,12 +2,10 @@
 
 package fork
 
-import "sync"
-
 // Portable makes e watch its commands as it does where there are no process
 // descriptors.
 func Portable(e *Executor) *Executor {
-	e.system.newWatch = func(p *child, buffers *sync.Pool) watch { return newCopiers(p, buffers) }
+	e.system.newWatch = func(s *system, p *child) watch { return newCopiers(s, p) }
 	return e
 }
 

@@ -51,7 +51,7 @@ type Executor struct {
 	grace     time.Duration
 	waitDelay time.Duration
 	inherited inherited
-	system    system
+	system    *system
 }
 
 var (

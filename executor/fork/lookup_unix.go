@@ -57,7 +57,7 @@ func explain(err error, c command) error {
 		return &executor.NotStartedError{Err: err}
 	}
 	e := &CommandError{Command: c.argv[0], Path: variable(c.env, "PATH"), WorkDir: c.dir, Err: err}
-	if _, dirErr := os.Stat(dirOrDot(c.dir)); dirErr != nil {
+	if dirErr := checkDir(c.dir); dirErr != nil {
 		e.Text, e.Err = "working directory", dirErr
 		return e
 	}
@@ -88,6 +88,14 @@ func scarce(err error) bool {
 		}
 	}
 	return false
+}
+
+func checkDir(dir string) error {
+	info, err := os.Stat(dirOrDot(dir))
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "chdir", Path: dir, Err: unix.ENOTDIR}
+	}
+	return err
 }
 
 func dirOrDot(dir string) string {

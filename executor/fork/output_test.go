@@ -23,7 +23,8 @@ import (
 func watches(tb testing.TB) map[string]*fork.Executor {
 	tb.Helper()
 	return map[string]*fork.Executor{
-		"by the runtime": setup(tb),
+		"by a thread":    setup(tb),
+		"by the runtime": fork.Crowded(setup(tb)),
 		"by goroutines":  fork.Portable(setup(tb)),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -56,6 +57,19 @@ func (o *output) read(buf []byte) (more bool, err error) {
 	}
 	o.put(buf[:n])
 	return true, nil
+}
+
+// readSome reads a few times, so that neither output waits for long for the
+// other, and reports whether the end was reached.
+func (o *output) readSome(buffers *sync.Pool) (end bool) {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	more := true
+	var err error
+	for i := 0; i < 4 && more; i++ {
+		more, err = o.read(*buf)
+	}
+	return errors.Is(err, io.EOF)
 }
 
 func (o *output) close() {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,17 +22,14 @@ import (
 // system is what an executor needs to run processes on systems that have groups
 // of them.
 type system struct {
-	search   *search
-	buffers  *sync.Pool // of *[]byte, to read output with
-	newWatch func(*child, *sync.Pool) watch
+	search   search
+	buffers  sync.Pool    // of *[]byte, to read output with
+	threads  atomic.Int64 // blocked in waiting for a command
+	newWatch func(*system, *child) watch
 }
 
-func newSystem() system {
-	return system{
-		search:   new(search),
-		buffers:  &sync.Pool{New: newBuffer},
-		newWatch: newWatch,
-	}
+func newSystem() *system {
+	return &system{buffers: sync.Pool{New: newBuffer}, newWatch: newWatch}
 }
 
 func supported() error { return nil }
@@ -46,9 +44,9 @@ func (e *Executor) run(
 	defer p.close()
 	stop := stopOnEnd(ctx, p, e.grace)
 	defer stop.end()
-	w := e.system.newWatch(p, e.system.buffers)
+	w := e.system.newWatch(e.system, p)
 	defer w.close()
-	a.Report(executor.Status{Running: true, Ref: strconv.Itoa(p.pid), Node: e.node})
+	a.Report(executor.Status{Running: true, Ref: strconv.Itoa(p.pid), Node: e.place(a)})
 
 	w.exit()
 	end := time.Now()

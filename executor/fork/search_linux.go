@@ -12,11 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bounds, so that stopping takes no longer than the grace time and a second.
-const (
-	searchTime = 300 * time.Millisecond // to look through all processes
-	dyingTime  = 100 * time.Millisecond // for a process to die of SIGKILL
-)
+// searchTime bounds a search, so that stopping takes no longer than the grace
+// time and a second.
+const searchTime = 500 * time.Millisecond
 
 // search finds and kills what left the process group of its command. Such
 // processes are known by the DAGGY_KEY in the environment that they started
@@ -66,30 +64,68 @@ func (s *search) kill(key string) []process {
 // looked for.
 func (r *round) run() {
 	until := time.Now().Add(searchTime)
-	for again := true; again && time.Now().Before(until); {
-		again = false
+	for time.Now().Before(until) {
+		var hit []victim
 		for pid := range processes(until) {
-			again = r.visit(pid) || again
+			if v, ok := r.strike(pid); ok {
+				hit = append(hit, v)
+			}
+		}
+		if len(hit) == 0 {
+			return
+		}
+		for _, v := range hit {
+			if v.awaitDeath(until) != nil {
+				r.left[v.key] = append(r.left[v.key], v.process)
+			}
 		}
 	}
 }
 
-// visit kills a process that is looked for, and reports whether it did.
-func (r *round) visit(pid int) bool {
+// victim is a process that was killed.
+type victim struct {
+	process
+	key   string
+	pidfd int
+}
+
+// strike kills a process if it is looked for.
+//
+// The descriptor is taken before the process is looked at for the second time:
+// if it is the marked one then, the descriptor is that of the marked one, and no
+// other can be hit even if the process ID goes to somebody else in between.
+func (r *round) strike(pid int) (victim, bool) {
 	key, ok := r.marked(pid)
 	if !ok {
-		return false
-	}
-	err := killMarked(pid, func() bool { now, ok := r.marked(pid); return ok && now == key })
-	if err == nil || errors.Is(err, unix.ESRCH) {
-		return err == nil
+		return victim{}, false
 	}
 	s, _ := readStat(pid)
-	left := process{pid, s.name}
-	if !slices.Contains(r.left[key], left) {
-		r.left[key] = append(r.left[key], left)
+	v := victim{process: process{pid, s.name}, key: key}
+	if slices.Contains(r.left[key], v.process) {
+		return victim{}, false
 	}
-	return false
+	var err error
+	if v.pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+		r.give(v, err)
+		return victim{}, false
+	}
+	if again, ok := r.marked(pid); !ok || again != key {
+		_ = unix.Close(v.pidfd)
+		return victim{}, false
+	}
+	if err := unix.PidfdSendSignal(v.pidfd, unix.SIGKILL, nil, 0); err != nil {
+		_ = unix.Close(v.pidfd)
+		r.give(v, err)
+		return victim{}, false
+	}
+	return v, true
+}
+
+// give notes a process that cannot be killed, unless it had ended by itself.
+func (r *round) give(v victim, err error) {
+	if !errors.Is(err, unix.ESRCH) {
+		r.left[v.key] = append(r.left[v.key], v.process)
+	}
 }
 
 var marker = []byte("\x00DAGGY_KEY=")
@@ -110,29 +146,10 @@ func (r *round) marked(pid int) (key string, ok bool) {
 	return string(value), ok
 }
 
-// killMarked kills a process and waits for its end. ESRCH: it had ended before.
-//
-// The descriptor is taken first: if the process is still the marked one
-// afterwards, the descriptor is that of the marked one, and no other can be hit
-// even if the process ID goes to somebody else in between.
-func killMarked(pid int, marked func() bool) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Close(fd) }()
-	if !marked() {
-		return unix.ESRCH
-	}
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil {
-		return err
-	}
-	return awaitDeath(fd, time.Now().Add(dyingTime))
-}
-
 // awaitDeath blocks a thread, for a short time.
-func awaitDeath(pidfd int, until time.Time) error {
-	poll := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+func (v victim) awaitDeath(until time.Time) error {
+	defer func() { _ = unix.Close(v.pidfd) }()
+	poll := []unix.PollFd{{Fd: int32(v.pidfd), Events: unix.POLLIN}}
 	for {
 		n, err := unix.Poll(poll, int(max(time.Until(until), 0).Milliseconds()))
 		switch {

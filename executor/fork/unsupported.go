@@ -28,4 +28,4 @@ func lookPath(name, _ string) (string, error) { return name, nil }
 
 type system struct{}
 
-func newSystem() system { return system{} }
+func newSystem() *system { return new(system) }

@@ -1,5 +1,3 @@
 package fork
 
-import "sync"
-
-func newWatch(p *child, buffers *sync.Pool) watch { return newCopiers(p, buffers) }
+func newWatch(s *system, p *child) watch { return newCopiers(s, p) }

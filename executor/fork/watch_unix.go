@@ -29,12 +29,12 @@ type copiers struct {
 	done chan struct{} // closed at the end of all outputs
 }
 
-func newCopiers(p *child, buffers *sync.Pool) *copiers {
+func newCopiers(s *system, p *child) *copiers {
 	w := &copiers{p: p, done: make(chan struct{})}
 	var running sync.WaitGroup
 	for _, o := range p.outputs {
 		o.file = os.NewFile(uintptr(o.fd), o.name)
-		running.Go(func() { copyOutput(o, buffers) })
+		running.Go(func() { copyOutput(o, &s.buffers) })
 	}
 	go func() {
 		running.Wait()
