@@ -46,7 +46,7 @@ func (d *Display) frame(r *round, running, failed int) *frame {
 		f.left = timeLeft(f.waiting+f.running, f.rate)
 	}
 	f.elapsed = now.Sub(r.start)
-	for a := r.running.first; a != nil && len(f.longest) < running; a = a.next {
+	for _, a := range r.running.longest(running) {
 		f.longest = append(f.longest, a.describe(now))
 	}
 	if !f.over && running > 0 {
@@ -60,7 +60,7 @@ func (d *Display) frame(r *round, running, failed int) *frame {
 
 // describe says first what a line that is clipped must not lose.
 func (a *attempt) describe(now time.Time) string {
-	s := duration(now.Sub(a.since)) + "  " + name(a.key.instance)
+	s := duration(now.Sub(a.since)) + "  " + name(a.instance)
 	if a.number > 1 {
 		s += fmt.Sprintf("  attempt %d", a.number)
 	}

@@ -41,7 +41,7 @@ func (d *Display) runStarted(h *runner.Handle, ev runner.Event) {
 func (d *Display) attemptStarting(h *runner.Handle, ev runner.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r := d.rounds[h]; r != nil {
+	if r := d.roundOf(h); r != nil {
 		r.running.add(attemptKey{h, ev.Instance}, ev.Attempt, ev.Time)
 	}
 }
@@ -49,7 +49,7 @@ func (d *Display) attemptStarting(h *runner.Handle, ev runner.Event) {
 func (d *Display) attemptStarted(h *runner.Handle, ev runner.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r := d.rounds[h]; r != nil {
+	if r := d.roundOf(h); r != nil {
 		r.running.started(attemptKey{h, ev.Instance}, ev.Time)
 	}
 }
@@ -57,7 +57,7 @@ func (d *Display) attemptStarted(h *runner.Handle, ev runner.Event) {
 func (d *Display) attemptEnded(h *runner.Handle, ev runner.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := d.rounds[h]
+	r := d.roundOf(h)
 	if r == nil {
 		return
 	}
@@ -65,6 +65,14 @@ func (d *Display) attemptEnded(h *runner.Handle, ev runner.Event) {
 	if isFailure(&ev) {
 		r.failures.add(&ev)
 	}
+}
+
+// roundOf returns where a run is shown, or nil.
+func (d *Display) roundOf(h *runner.Handle) *round {
+	if d.last != h {
+		d.last, d.lastIn = h, d.rounds[h]
+	}
+	return d.lastIn
 }
 
 // isFailure reports whether an attempt ended in a way that a person should know

@@ -115,6 +115,8 @@ type Display struct {
 
 	mu     sync.Mutex // guards what follows, and the rounds
 	rounds map[*runner.Handle]*round
+	last   *runner.Handle // that of the last event; it spares a look into rounds
+	lastIn *round
 	now    *round        // what runs are added to; nil: none is active
 	shown  chan struct{} // closed when the last round has been shown; nil: there was none
 	closed bool

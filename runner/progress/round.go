@@ -77,6 +77,7 @@ func (d *Display) ended(r *round, h *runner.Handle, report *runner.Report) {
 	r.running.removeAll(h)
 	r.active = slices.DeleteFunc(r.active, func(a *runner.Handle) bool { return a == h })
 	delete(d.rounds, h)
+	d.last, d.lastIn = nil, nil
 	if len(r.active) == 0 {
 		r.end = time.Now()
 		d.now = nil
