@@ -98,6 +98,10 @@ func engineMany([]string) (int, error) {
 		return 0, err
 	}
 	after, err := countDescriptors()
+	// Those of the batch may not have ended yet when they have been waited for.
+	for tries := 0; tries < 1e6 && runtime.NumGoroutine() > goroutines; tries++ {
+		runtime.Gosched()
+	}
 	if err == nil && (after > before || runtime.NumGoroutine() > goroutines) {
 		err = fmt.Errorf("%d descriptors of %d, %d goroutines of %d are left",
 			after-before, after, runtime.NumGoroutine()-goroutines, runtime.NumGoroutine())

@@ -14,7 +14,9 @@ func newWatch(s *system, p *child) watch {
 		return newCopiers(s, p)
 	}
 	if s.threads.Add(1) <= maxThreads {
-		return newPoller(s, p)
+		w := newPoller(s, p)
+		w.slot = true
+		return w
 	}
 	s.threads.Add(-1)
 	if w := newEpoll(p, &s.buffers); w != nil {

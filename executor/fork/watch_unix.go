@@ -23,27 +23,49 @@ type watch interface {
 }
 
 // copiers are a watch with a goroutine for each output and a thread for the
-// command: what every system has.
+// command: what every system has. When the command has exited, a poller takes
+// over.
 type copiers struct {
-	p    *child
-	done chan struct{} // closed at the end of all outputs
+	*poller
+	running sync.WaitGroup
+	ended   [2]bool // by output
 }
 
 func newCopiers(s *system, p *child) *copiers {
-	w := &copiers{p: p, done: make(chan struct{})}
-	var running sync.WaitGroup
-	for _, o := range p.outputs {
+	w := &copiers{poller: newPoller(s, p)}
+	for i, o := range p.outputs {
 		o.file = os.NewFile(uintptr(o.fd), o.name)
-		running.Go(func() { copyOutput(o, &s.buffers) })
+		w.running.Go(func() { w.ended[i] = o.copy(&s.buffers) })
 	}
-	go func() {
-		running.Wait()
-		close(w.done)
-	}()
 	return w
 }
 
-func copyOutput(o *output, buffers *sync.Pool) {
+func (w *copiers) exit() {
+	awaitExit(w.p.pid)
+	w.halt()
+	for i, ended := range w.ended {
+		if ended {
+			w.end(i)
+		}
+	}
+}
+
+// halt returns when nothing is copied any more.
+func (w *copiers) halt() {
+	for _, o := range w.p.outputs {
+		_ = o.file.SetReadDeadline(time.Unix(1, 0))
+	}
+	w.running.Wait()
+}
+
+func (w *copiers) close() {
+	w.halt()
+	w.poller.close()
+}
+
+// copy hands on what is read from the file, and reports whether it reached the
+// end.
+func (o *output) copy(buffers *sync.Pool) (end bool) {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	for {
@@ -51,33 +73,8 @@ func copyOutput(o *output, buffers *sync.Pool) {
 		if n > 0 {
 			o.put((*buf)[:n])
 		}
-		switch {
-		case err == nil:
-		case errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded):
-			return
-		default:
-			o.err = err
-			return
+		if err != nil {
+			return errors.Is(err, io.EOF)
 		}
 	}
-}
-
-func (w *copiers) exit() { awaitExit(w.p.pid) }
-
-func (w *copiers) drain(until time.Time) bool {
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-w.done:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
-func (w *copiers) close() {
-	for _, o := range w.p.outputs {
-		_ = o.file.SetReadDeadline(time.Unix(1, 0))
-	}
-	<-w.done
 }

@@ -1,7 +1,8 @@
+//go:build linux || darwin
+
 package fork
 
 import (
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -10,14 +11,15 @@ import (
 // poller is a watch that blocks a thread in poll(2), which takes neither another
 // descriptor nor anything to set up.
 type poller struct {
-	p       *child
-	system  *system
-	fds     [3]unix.PollFd // the process and its outputs; -1: no more
-	exited  bool
-	open    int // outputs
-	release sync.Once
+	p      *child
+	system *system
+	fds    [3]unix.PollFd // the process and its outputs; -1: no more
+	exited bool
+	open   int  // outputs
+	slot   bool // it is counted in system.threads
 }
 
+// newPoller returns one that cannot wait for the command if p has no descriptor.
 func newPoller(s *system, p *child) *poller {
 	w := &poller{p: p, system: s, open: len(p.outputs)}
 	w.fds[0] = unix.PollFd{Fd: int32(p.pidfd), Events: unix.POLLIN}
@@ -55,11 +57,21 @@ func (w *poller) turn(ms int) {
 	w.exited = w.exited || fds[0].Revents != 0
 	for i, o := range w.p.outputs {
 		if fds[i+1].Revents != 0 && o.readSome(&w.system.buffers) {
-			fds[i+1].Fd = -1
-			o.close()
-			w.open--
+			w.end(i)
 		}
 	}
 }
 
-func (w *poller) close() { w.release.Do(func() { w.system.threads.Add(-1) }) }
+// end is called when output i was read to its end.
+func (w *poller) end(i int) {
+	w.fds[i+1].Fd = -1
+	w.p.outputs[i].close()
+	w.open--
+}
+
+func (w *poller) close() {
+	if w.slot {
+		w.slot = false
+		w.system.threads.Add(-1)
+	}
+}
