@@ -83,6 +83,8 @@ func duration(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "0s"
+	case d < 10*time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
 	case d < time.Second:
 		return d.Round(10 * time.Millisecond).String()
 	case d < 10*time.Second:

@@ -14,6 +14,7 @@ func TestDuration(t *testing.T) {
 	t.Parallel()
 	for want, d := range map[string]time.Duration{
 		"0s":     -time.Second,
+		"180µs":  182 * time.Microsecond,
 		"120ms":  123456 * time.Microsecond,
 		"1.2s":   1234 * time.Millisecond,
 		"12s":    12345 * time.Millisecond,
