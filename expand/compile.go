@@ -77,7 +77,7 @@ func (c *compiler) command() {
 			c.problem(place{defaults: at.defaults}, "it has both command and commandString",
 				func() string { return "they are two forms of the same: remove one" })
 		}
-		words, err := split(job.CommandString)
+		words, err := Split(job.CommandString)
 		if err != nil {
 			c.problem(at, err.Error(), nil)
 		}

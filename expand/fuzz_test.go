@@ -149,7 +149,7 @@ func FuzzCommandString(f *testing.F) {
 		f.Add(s, "two words", "'#")
 	}
 	f.Fuzz(func(t *testing.T, s, first, second string) {
-		words, ok := split(s)
+		words, ok := Split(s)
 		compile := func(value string) (*expand.Template, error) {
 			return expand.Compile(dag.Task{Name: "t", Job: dag.Job{CommandString: s}}, dag.Job{},
 				dag.Parameters{"A": dag.Scalar(value)})

@@ -116,7 +116,7 @@ func oracle(t dag.Task, defaults dag.Job, p dag.Parameters) (all []instance, unk
 
 // split is commandString by the rules, for the shell's part character by
 // character. It knows nothing of what shlex does.
-func split(s string) (words []string, ok bool) {
+func Split(s string) (words []string, ok bool) {
 	const outside, single, double byte = 0, '\'', '"'
 	var word *strings.Builder
 	add := func(s string) {

@@ -37,6 +37,9 @@ func (x Expander) validate(d *dag.DAG, keep bool) (*Checked, error) {
 	v := validator{dag: d, limits: x.Limits.WithDefaults()}
 	graph, err := d.ValidGraph()
 	v.found.addAll(err)
+	if v.found.more > 0 {
+		return nil, err // it says itself how many more there are
+	}
 	v.definition()
 	if keep {
 		v.templates = make([]*Template, len(d.Tasks))

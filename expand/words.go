@@ -9,9 +9,10 @@ import (
 	"github.com/google/shlex"
 )
 
-// split cuts a commandString into words by the quoting rules of a POSIX shell.
-// Nothing else of a shell happens: no variables, globs, operators, comments.
-func split(s string) ([]string, error) {
+// Split cuts a commandString into words by the quoting rules of a POSIX shell.
+// Nothing else of a shell happens: no variables, globs, operators, comments. A
+// string without words is an error.
+func Split(s string) ([]string, error) {
 	words, err := splitWords(s)
 	if err == nil && len(words) == 0 {
 		return nil, errors.New("it holds no words")

@@ -34,7 +34,7 @@ func (m *arena) key(prefix string, task, instance, number int) string {
 	var room [64]byte
 	b := append(room[:0], prefix...)
 	for _, n := range [...]int{task, instance, number} {
-		b = strconv.AppendInt(append(b, '-'), int64(n), 36)
+		b = strconv.AppendInt(append(b, '-'), int64(n), 10)
 	}
 	if m.keys.Cap()-m.keys.Len() < len(b) {
 		// The keys made so far keep the memory they are in.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/daggy-go/daggy/executor"
@@ -21,35 +22,48 @@ var (
 // does.
 type attemptContext struct {
 	parent context.Context //nolint:containedctx // it is a context itself
-
-	mu     sync.Mutex
-	real   context.Context //nolint:containedctx // it is a context itself
-	cancel context.CancelCauseFunc
-	cause  error // ended before there was a real context
+	state  atomic.Pointer[contextState]
 }
 
+// contextState is what an attemptContext became first: a real context, or ended
+// for a cause before anybody looked.
+type contextState struct {
+	real   context.Context //nolint:containedctx // it is a context itself
+	cancel context.CancelCauseFunc
+	cause  error
+}
+
+// overState is that of attempts that are over, the commonest.
+var overState = &contextState{cause: context.Canceled}
+
 func (c *attemptContext) context() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.real == nil {
-		c.real, c.cancel = context.WithCancelCause(c.parent)
-		if c.cause != nil {
-			c.cancel(c.cause)
-		}
+	s := c.state.Load()
+	if s != nil && s.real != nil {
+		return s.real
 	}
-	return c.real
+	made := &contextState{}
+	made.real, made.cancel = context.WithCancelCause(c.parent)
+	if s != nil {
+		made.cancel(s.cause)
+	}
+	if !c.state.CompareAndSwap(s, made) {
+		made.cancel(context.Canceled) // somebody else was faster
+		return c.context()
+	}
+	return made.real
 }
 
 // end ends the context. The first cause stands.
 func (c *attemptContext) end(cause error) {
-	c.mu.Lock()
-	cancel := c.cancel
-	if c.cause == nil {
-		c.cause = cause
+	ended := overState
+	if cause != context.Canceled { //nolint:errorlint // it is this very value
+		ended = &contextState{cause: cause}
 	}
-	c.mu.Unlock()
-	if cancel != nil {
-		cancel(cause)
+	if c.state.CompareAndSwap(nil, ended) {
+		return
+	}
+	if s := c.state.Load(); s.cancel != nil {
+		s.cancel(cause)
 	}
 }
 
@@ -60,16 +74,13 @@ func (c *attemptContext) Done() <-chan struct{} { return c.context().Done() }
 func (c *attemptContext) Value(key any) any { return c.context().Value(key) }
 
 func (c *attemptContext) Err() error {
-	c.mu.Lock()
-	made, cause := c.real, c.cause
-	c.mu.Unlock()
-	switch {
-	case made != nil:
-		return made.Err()
-	case cause != nil:
-		return context.Canceled
+	switch s := c.state.Load(); {
+	case s == nil:
+		return c.parent.Err()
+	case s.real != nil:
+		return s.real.Err()
 	}
-	return c.parent.Err()
+	return context.Canceled
 }
 
 // timeLimit ends an attempt that runs too long (E7). The limit counts from the

@@ -48,13 +48,14 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 	if d == nil {
 		d = &dag.DAG{}
 	}
-	checked, err := expand.Expander{Limits: r.Limits}.Check(d)
-	if err != nil {
-		return nil, err
-	}
 	pools, err := r.pools(d)
 	if err != nil {
 		return nil, err
+	}
+	x := expand.Expander{Limits: r.Limits}
+	checked, err := x.Check(d)
+	if err != nil {
+		return nil, multierror.Append(err, pools.misfits(d, x)...).ErrorOrNil()
 	}
 	def := &definition{
 		graph:  checked.Graph,
@@ -130,15 +131,18 @@ func planTask(t *dag.Task, template *expand.Template) plan.Task {
 	planned := plan.Task{
 		Instances: 1, Barrier: len(t.Job.Command) == 0 && len(t.Job.Options) == 0,
 		Generator: t.Generator,
-		Policy: plan.Policy{
-			Priority: t.Priority, MaxRetries: t.MaxRetries, RetryInterval: t.RetryInterval,
-		},
 	}
 	if template != nil {
 		planned.Instances, planned.Barrier = template.Len(), template.Groups()
 	}
+	policy := plan.Policy{
+		Priority: t.Priority, MaxRetries: t.MaxRetries, RetryInterval: t.RetryInterval,
+	}
 	if !t.NotBefore.IsZero() {
-		planned.Policy.NotBefore = max(1, t.NotBefore.UnixNano())
+		policy.NotBefore = max(1, t.NotBefore.UnixNano())
+	}
+	if policy != (plan.Policy{}) {
+		planned.Policy = &policy
 	}
 	return planned
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/statelog"
@@ -76,9 +78,20 @@ func (e *TaskError) Error() string {
 		if i := strings.LastIndexByte(tail, '\n'); i >= 0 {
 			tail = tail[i+1:]
 		}
-		fmt.Fprintf(&b, ": %s", tail)
+		b.WriteString(": ")
+		b.WriteString(printable(tail))
 	}
 	return b.String()
+}
+
+// printable replaces what could play tricks on a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\t' {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
 }
 
 // Unwrap returns the cause.

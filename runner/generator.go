@@ -17,12 +17,12 @@ func (e *engine) readGenerator(a *attempt, o *plan.Outcome) []dag.Task {
 		badOutput(o, err)
 		return nil
 	}
+	o.Output = out
 	tasks, err := e.runner.Limits.ParseTasks(out)
 	if err != nil {
 		badOutput(o, err)
 		return nil
 	}
-	o.Output = out
 	return tasks
 }
 
@@ -42,8 +42,8 @@ func (e *engine) generated(a *attempt) ([]byte, error) {
 // badOutput makes a failure of a success (D7).
 func badOutput(o *plan.Outcome, err error) {
 	o.Class = statelog.BadOutput
+	o.Reason = "generator output: " + dag.Locate(o.Output, err).Error()
 	o.Output = nil
-	o.Reason = "generator output: " + err.Error()
 }
 
 // splice adds generated tasks to the graph and to the definition, all or none,

@@ -129,7 +129,7 @@ func (p *pools) place(
 	pool := &p.list[i]
 	if !planned.Barrier {
 		if err := pool.executor.Validate(job); err != nil {
-			return &unfitError{task: t.Name, err: err}
+			return unfit(t, "job", err)
 		}
 	}
 	if pool.allocator == nil || planned.Barrier || len(job.Resources) == 0 {
@@ -164,7 +164,7 @@ func (p *pools) satisfiable(pool *poolDef, t *dag.Task, req capacity.Resources) 
 	if refused, ok := errors.AsType[*capacity.RefusedError](err); ok && !refused.Never {
 		return nil
 	}
-	return &unfitError{task: t.Name, err: err}
+	return unfit(t, resourceField(err), err)
 }
 
 // refusal says why a request would be refused now, or is nil.
@@ -173,6 +173,27 @@ func (d *poolDef) refusal(req capacity.Resources) error {
 		return nil
 	}
 	return d.allocator.Check(req)
+}
+
+// misfits returns what is wrong with the pools, jobs and resources of a
+// definition in which other things are wrong too, so that all problems are
+// reported at once.
+func (p *pools) misfits(d *dag.DAG, x expand.Expander) []error {
+	var errs []error
+	for i := range d.Tasks {
+		t := &d.Tasks[i]
+		template, err := x.Compile(*t, d.JobDefaults, d.Parameters)
+		if err != nil {
+			continue // which is reported already
+		}
+		planned := planTask(t, template)
+		if err := p.place(t, d.Pool, template, &planned); err != nil {
+			if errs = append(errs, err); len(errs) == maxErrors {
+				break
+			}
+		}
+	}
+	return errs
 }
 
 func (p *pools) addGroup(pool int, req capacity.Resources) int {
@@ -204,16 +225,16 @@ func (p *pools) reset(mark int) {
 }
 
 func (p *pools) unknown(t *dag.Task, name string) error {
-	problem := &dag.Problem{
-		Task: t.Name, Field: "pool",
-		Text: fmt.Sprintf("there is no pool %q", name),
-	}
-	var known []string
+	known := []string{"the default one"}
 	for _, def := range p.list {
-		known = append(known, strconv.Quote(def.name))
+		if def.name != "" {
+			known = append(known, strconv.Quote(def.name))
+		}
 	}
-	problem.Hint = "the pools are " + strings.Join(known, ", ")
-	return problem
+	return &dag.Problem{
+		Task: t.Name, Field: "pool", Text: fmt.Sprintf("there is no pool %q", name),
+		Hint: "the pools are " + strings.Join(known, ", "),
+	}
 }
 
 // records says of the pools what is recorded when an engine takes a run.
@@ -226,15 +247,3 @@ func (p *pools) records() []statelog.Pool {
 	}
 	return list
 }
-
-// unfitError is what an executor or an allocator has against a task.
-type unfitError struct {
-	task string
-	err  error
-}
-
-func (p *unfitError) Error() string { return fmt.Sprintf("task %q: %v", p.task, p.err) }
-
-func (p *unfitError) Unwrap() error { return p.err }
-
-func (p *unfitError) Is(target error) bool { return target == dag.ErrInvalid }

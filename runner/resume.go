@@ -82,7 +82,7 @@ func (e *engine) goOn(ctx context.Context, again *[]string) (*Handle, error) {
 		first.Kind = statelog.Reopened
 		e.closedAt = time.Time{}
 	}
-	seq, err := e.log.Append(ctx, e.run, e.seq, []statelog.Record{first})
+	seq, err := e.log.Append(context.WithoutCancel(ctx), e.run, e.seq, []statelog.Record{first})
 	if err != nil {
 		return nil, err
 	}

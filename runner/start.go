@@ -76,7 +76,9 @@ func (r *Runner) start(ctx context.Context, id string, d *dag.DAG) (*Handle, err
 	}
 	e.plan = plan.New(e.planConfig(opening))
 	def.planned = nil
-	seq, err := e.log.Append(ctx, id, 0, []statelog.Record{{
+	// A context that has ended already interrupts the run, like one that ends a
+	// moment later.
+	seq, err := e.log.Append(context.WithoutCancel(ctx), id, 0, []statelog.Record{{
 		Kind: statelog.Opened, Time: e.opened, Opened: opening,
 		Pools: def.pools.records(), Engine: e.id,
 	}})

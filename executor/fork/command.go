@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/google/shlex"
+	"strings"
 
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/expand"
 )
 
 // command is what to execute, with everything settled that can be settled
@@ -44,9 +44,9 @@ func (e *Executor) command(a *executor.Attempt) (command, error) {
 // words returns the argument vector of a job.
 func words(job dag.Job) ([]string, error) {
 	argv := job.Command
-	if len(argv) == 0 && job.CommandString != "" {
+	if len(argv) == 0 && strings.TrimSpace(job.CommandString) != "" {
 		var err error
-		if argv, err = shlex.Split(job.CommandString); err != nil {
+		if argv, err = expand.Split(job.CommandString); err != nil {
 			return nil, fmt.Errorf("fork: command %q: %w", job.CommandString, err)
 		}
 	}

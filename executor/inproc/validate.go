@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/shlex"
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/expand"
 )
 
 // errNoCommand is for jobs that have options but no command.
@@ -47,28 +47,25 @@ func (e *Executor) validateCommand(job dag.Job) error {
 	return nil
 }
 
-// firstWord spares definitions of a million tasks a split of every command.
+// firstWord spares definitions of a million tasks a copy of every command.
 func firstWord(job dag.Job) (string, error) {
 	if len(job.Command) > 0 {
 		return job.Command[0], nil
 	}
-	if job.CommandString == "" {
-		return "", errNoCommand
-	}
-	word, err := shlex.NewLexer(strings.NewReader(job.CommandString)).Next()
+	words, err := split(job)
 	if err != nil {
-		return "", fmt.Errorf("inproc: command %q: %w", job.CommandString, err)
+		return "", err
 	}
-	return word, nil
+	return words[0], nil
 }
 
 func split(job dag.Job) ([]string, error) {
-	words, err := shlex.Split(job.CommandString)
+	if job.CommandString == "" {
+		return nil, errNoCommand
+	}
+	words, err := expand.Split(job.CommandString)
 	if err != nil {
 		return nil, fmt.Errorf("inproc: command %q: %w", job.CommandString, err)
-	}
-	if len(words) == 0 {
-		return nil, errNoCommand
 	}
 	return words, nil
 }

@@ -214,9 +214,9 @@ func (p *Plan) applyBad(id ID, t *task, s state) {
 // recordBarrier lets a barrier pass that had to wait for its NotBefore. It is
 // recorded, because what follows from the time alone cannot be replayed.
 func (p *Plan) recordBarrier(i int32, now time.Time) {
-	p.applyBarrier(p.record(statelog.Record{
-		Kind: statelog.Done, Time: now, Start: now, Task: int(i),
-	}))
+	r := p.record(statelog.Done, now, int(i))
+	r.Start = now
+	p.applyBarrier(r)
 }
 
 func (p *Plan) applyBarrier(r *statelog.Record) {

@@ -65,10 +65,8 @@ func (p *Plan) start(now time.Time, i int32, node string) ID {
 			number = x.number + 1
 		}
 	}
-	r := p.record(statelog.Record{
-		Kind: statelog.Intent, Time: now,
-		Task: int(i), Instance: int(instance), Attempt: int(number), Node: node,
-	})
+	r := p.record(statelog.Intent, now, int(i))
+	r.Instance, r.Attempt, r.Node = int(instance), int(number), node
 	id := p.applyIntent(r)
 	p.act(Action{Kind: Start, ID: id})
 	g := &p.groups[t.group]
@@ -97,10 +95,8 @@ func (p *Plan) Report(now time.Time, id ID, s executor.Status) {
 	if (s.Ref == "" || s.Ref == a.Ref) && (s.Node == "" || s.Node == a.Node) {
 		return
 	}
-	r := p.record(statelog.Record{
-		Kind: statelog.Started, Time: now,
-		Task: a.Task, Instance: a.Instance, Attempt: a.Number, Node: s.Node, Ref: s.Ref,
-	})
+	r := p.attemptRecord(statelog.Started, now, a)
+	r.Node, r.Ref = s.Node, s.Ref
 	p.applyStarted(id, r)
 }
 
@@ -117,21 +113,17 @@ func (p *Plan) Finish(now time.Time, id ID, o *Outcome) {
 	if q.limit < q.slots {
 		q.limit++
 	}
-	r := statelog.Record{
-		Kind: statelog.Done, Time: now,
-		Task: a.Task, Instance: a.Instance, Attempt: a.Number,
-		Start: o.Start, Class: o.Class, Result: o.Result, Reason: o.Reason,
+	for _, w := range o.Withdraw {
+		p.withdraw(now, w, "another parent was added")
 	}
+	r := p.attemptRecord(statelog.Done, now, a)
+	r.Start, r.Class, r.Result, r.Reason = o.Start, o.Class, o.Result, o.Reason
 	if o.Class == statelog.Success && !o.Lost {
 		r.Output = o.Output
-		for _, w := range o.Withdraw {
-			p.withdraw(now, w, "another parent was added")
-		}
-		p.applyDone(id, p.record(r), o.Splice)
+		p.applyDone(id, r, o.Splice)
 	} else {
-		p.judge(id, o, &r)
-		p.record(r)
-		p.applyEnd(id, &r)
+		p.judge(id, o, r)
+		p.applyEnd(id, r)
 		if r.Delay < 0 && r.Class != statelog.Killed && p.cfg.FailFast && !p.halting() {
 			p.decideFailFast(now, r.Task)
 		}
@@ -225,15 +217,12 @@ func (p *Plan) Withdraw(now time.Time, ids ...ID) {
 
 func (p *Plan) withdraw(now time.Time, id ID, reason string) {
 	a := &p.attempts[id]
-	r := statelog.Record{
-		Kind: statelog.NotStarted, Time: now,
-		Task: a.Task, Instance: a.Instance, Attempt: a.Number, Reason: reason,
-	}
+	r := p.attemptRecord(statelog.NotStarted, now, a)
+	r.Reason = reason
 	if a.stop != statelog.Interrupted {
 		r.Class = a.stop
 	}
-	p.record(r)
-	p.applyEnd(id, &r)
+	p.applyEnd(id, r)
 }
 
 // settle starts what may start and closes the run when nothing can.

@@ -29,7 +29,7 @@ func (p *Plan) Decide(now time.Time, d statelog.Decision, task, instance int, al
 	if !p.matters(&r) {
 		return ErrNothing
 	}
-	p.record(r)
+	*p.record(r.Kind, now, r.Task) = r
 	if err := p.applyDecided(&r); err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (p *Plan) decideFailFast(now time.Time, task int) {
 		Kind: statelog.Decided, Time: now, Decision: statelog.FailFast,
 		Task: task, Instance: statelog.WholeTask,
 	}
-	p.record(r)
+	*p.record(r.Kind, now, r.Task) = r
 	_ = p.applyDecided(&r) // cannot fail: the decision is known
 }
 
@@ -222,7 +222,7 @@ func (p *Plan) Abort(now time.Time, reason string) error {
 		Kind: statelog.Decided, Time: now, Decision: statelog.Abort, Reason: reason,
 		Task: statelog.WholeTask, Instance: statelog.WholeTask,
 	}
-	p.record(r)
+	*p.record(r.Kind, now, r.Task) = r
 	err := p.applyDecided(&r)
 	p.settle(now)
 	return err

@@ -29,7 +29,7 @@ func (p *Plan) closeIfOver(now time.Time) {
 		return
 	}
 	p.applyClosed()
-	p.record(statelog.Record{Kind: statelog.Closed, Time: now, State: p.Verdict()})
+	p.record(statelog.Closed, now, 0).State = p.Verdict()
 	p.finished = true
 	p.act(Action{Kind: Close})
 }

@@ -107,11 +107,12 @@ func (w *world) randomTask() plan.Task {
 		t.Generator = true
 	}
 	if w.rnd.IntN(2) == 0 {
+		t.Policy = &plan.Policy{}
 		t.Policy.MaxRetries = w.rnd.IntN(3)
 		t.Policy.RetryInterval = time.Duration(w.rnd.IntN(3)) * time.Second
 		t.Policy.Priority = w.rnd.IntN(3)
 	}
-	if w.rnd.IntN(8) == 0 {
+	if t.Policy != nil && w.rnd.IntN(4) == 0 {
 		t.Policy.NotBefore = w.now.Add(time.Duration(w.rnd.IntN(60)) * time.Second).UnixNano()
 	}
 	return t

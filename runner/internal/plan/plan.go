@@ -60,8 +60,9 @@ type Task struct {
 	Barrier   bool
 	Generator bool
 	// Group is an index into Config.Groups.
-	Group  int
-	Policy Policy
+	Group int
+	// Policy is nil for the zero Policy.
+	Policy *Policy
 }
 
 // Policy is what few tasks set.
@@ -275,10 +276,25 @@ func (p *Plan) Timer() (at time.Time, ok bool) {
 	return time.Unix(0, p.timers[0].at), true
 }
 
-// record applies r and hands it out.
-func (p *Plan) record(r statelog.Record) *statelog.Record {
-	p.batch.Records = append(p.batch.Records, r)
-	return &p.batch.Records[len(p.batch.Records)-1]
+// record returns a new record about a task to hand out. Records are large, so
+// they are filled in where they are.
+func (p *Plan) record(kind statelog.Kind, now time.Time, task int) *statelog.Record {
+	n := len(p.batch.Records)
+	if n == cap(p.batch.Records) {
+		p.batch.Records = append(p.batch.Records, statelog.Record{})
+	} else {
+		p.batch.Records = p.batch.Records[:n+1] // Recycle cleared it
+	}
+	r := &p.batch.Records[n]
+	r.Kind, r.Time, r.Task = kind, now, task
+	return r
+}
+
+// attemptRecord returns a new record about an attempt.
+func (p *Plan) attemptRecord(kind statelog.Kind, now time.Time, a *Attempt) *statelog.Record {
+	r := p.record(kind, now, a.Task)
+	r.Instance, r.Attempt = a.Instance, a.Number
+	return r
 }
 
 func (p *Plan) act(a Action) {

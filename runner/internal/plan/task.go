@@ -96,14 +96,14 @@ func (p *Plan) addTasks(tasks []Task) {
 
 // policyIndex returns the place of pol in p.policies. Tasks in a row mostly
 // have the same policy, and most have none.
-func (p *Plan) policyIndex(pol Policy) int32 {
-	if pol == (Policy{}) {
+func (p *Plan) policyIndex(pol *Policy) int32 {
+	if pol == nil {
 		return 0
 	}
-	if last := len(p.policies) - 1; p.policies[last] == pol {
+	if last := len(p.policies) - 1; p.policies[last] == *pol {
 		return int32(last)
 	}
-	p.policies = append(p.policies, pol)
+	p.policies = append(p.policies, *pol)
 	return int32(len(p.policies) - 1)
 }
 
