@@ -45,7 +45,8 @@
 //     writes would be overwritten. Call [Display.Wait] or [Display.Close] first.
 //   - The attempts shown as running, and how long they have been, come from the
 //     log. With a log that records intents ahead of free slots (L2) an attempt is
-//     listed, until its executor reports on it, since its intent.
+//     listed, until its executor reports on it, since its intent. When more than
+//     65,536 run at once, some are not listed.
 //   - The time left is a guess: what remains at the rate of the last minute.
 //   - A writer that blocks holds up the drawing, Wait and Close, but no run.
 package progress
