@@ -28,7 +28,9 @@
 // that takes time waits on a timer and on its ctx, as [Take] does.
 //
 // A run in which everybody waits for ever does not hang the test: after
-// Config.Timeout of virtual time the test fails and names what is not over.
+// Config.Timeout of virtual time the test fails and names what is not over. Only a
+// function that does not return when its ctx has ended keeps the bubble from
+// ending, which then panics and shows where every goroutine waits.
 //
 // # What is certain
 //
