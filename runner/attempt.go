@@ -28,7 +28,12 @@ type attempt struct {
 	stdout stream
 	stderr stream
 
+	// result and err are what the executor returned.
+	result executor.Result
+	err    error
+
 	generator bool
+	plain     bool // there is nothing in Job but a command
 	queued    bool // in the ring of its pool, and wanted
 	taken     bool // a worker has it
 	abandoned bool // the run ended without it
@@ -67,7 +72,8 @@ func (e *engine) forget(a *attempt) {
 }
 
 func (e *engine) recycle(a *attempt) {
-	a.ctx, a.def, a.Job = nil, taskDef{}, dag.Job{}
+	// Job and Key stay: they are overwritten, and writing is what costs.
+	a.ctx = nil
 	e.spare = append(e.spare, a)
 }
 
@@ -88,7 +94,15 @@ func (a *attempt) describe(w *workers, m *arena) {
 func (e *engine) prepare(w *workers, a *attempt, m *arena) {
 	a.Key = m.key(e.key, a.task, a.Index, a.Number)
 	a.PoolOptions = w.options
-	a.Instance, a.Job = a.def.instance(a.Task, a.Index)
+	if a.def.more != nil {
+		a.Instance, a.Job = a.def.instance(a.Task, a.Index)
+		a.plain = false
+	} else {
+		if !a.plain { // else only the command is another
+			a.Job, a.plain = dag.Job{}, true
+		}
+		a.Instance, a.Job.Command = a.Task, a.def.command
+	}
 	e.outputs.open(a)
 	if a.Job.TimeLimit > 0 {
 		a.limit.start(a)

@@ -135,16 +135,20 @@ func planTask(t *dag.Task, template *expand.Template) plan.Task {
 	if template != nil {
 		planned.Instances, planned.Barrier = template.Len(), template.Groups()
 	}
-	policy := plan.Policy{
+	if t.Priority != 0 || t.MaxRetries != 0 || t.RetryInterval != 0 || !t.NotBefore.IsZero() {
+		planned.Policy = policyOf(t)
+	}
+	return planned
+}
+
+func policyOf(t *dag.Task) *plan.Policy {
+	p := &plan.Policy{
 		Priority: t.Priority, MaxRetries: t.MaxRetries, RetryInterval: t.RetryInterval,
 	}
 	if !t.NotBefore.IsZero() {
-		policy.NotBefore = max(1, t.NotBefore.UnixNano())
+		p.NotBefore = max(1, t.NotBefore.UnixNano())
 	}
-	if policy != (plan.Policy{}) {
-		planned.Policy = &policy
-	}
-	return planned
+	return p
 }
 
 // copyTask copies what the run needs of t. The words of literal commands go to

@@ -100,17 +100,16 @@ func (e *engine) execute(w *workers, a *attempt, start time.Time, m *arena) time
 			e.replaceWorker(w, a)
 		}
 	}()
-	result, err := a.call(w.executor)
+	a.call(w.executor)
 	returned = true
-	return e.conclude(w, a, result, err)
+	return e.conclude(w, a)
 }
 
 // replaceWorker is called when the executor called runtime.Goexit, with which
 // this goroutine ends (R4).
 func (e *engine) replaceWorker(w *workers, a *attempt) {
-	e.conclude(w, a, executor.Result{}, &executor.PanicError{
-		Value: "runtime.Goexit was called", Stack: debug.Stack(),
-	})
+	a.err = &executor.PanicError{Value: "runtime.Goexit was called", Stack: debug.Stack()}
+	e.conclude(w, a)
 	defer e.mu.Unlock()
 	if a.abandoned {
 		return
@@ -122,30 +121,28 @@ func (e *engine) replaceWorker(w *workers, a *attempt) {
 }
 
 // call runs the executor and makes an error of a panic.
-func (a *attempt) call(ex executor.Executor) (result executor.Result, err error) {
+func (a *attempt) call(ex executor.Executor) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &executor.PanicError{Value: v, Stack: debug.Stack()}
+			a.err = &executor.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	return ex.Run(a.ctx, &a.Attempt)
+	a.result, a.err = executor.Result{}, nil
+	a.result, a.err = ex.Run(a.ctx, &a.Attempt)
 }
 
 // conclude takes what the executor returned to the plan, and returns with mu
 // held.
-func (e *engine) conclude(
-	w *workers, a *attempt, result executor.Result, err error,
-) time.Time {
+func (e *engine) conclude(w *workers, a *attempt) time.Time {
 	end := time.Now()
-	o := e.classify(a, result, err)
-	o.Start = a.start
-	a.end()
-	if !o.NotStarted { // it will be handed over again, with its lease
-		a.releaseLease() // a slot is free as soon as Run returned (L2)
-	}
+	var o *plan.Outcome // nil: a success of which there is nothing to say
 	var generated []dag.Task
-	if o.Class == statelog.Success && a.generator {
-		generated = e.readGenerator(a, &o)
+	if a.err != nil || a.generator || !isZero(&a.result) {
+		o, generated = e.outcome(a)
+	}
+	a.end()
+	if o == nil || !o.NotStarted { // else it is handed over again, with its lease
+		a.releaseLease() // a slot is free as soon as Run returned (L2)
 	}
 	e.outputs.keep(a)
 	e.mu.Lock()
@@ -157,64 +154,75 @@ func (e *engine) conclude(
 	if w.allocator != nil {
 		e.askBlocked() // what this attempt held may be just enough
 	}
-	if generated != nil {
-		e.splice(a, generated, &o)
+	if o == nil {
+		e.plan.Succeed(end, a.id, a.start)
+		e.forget(a)
+		return end
 	}
-	e.plan.Finish(end, a.id, &o)
+	if generated != nil {
+		e.splice(a, generated, o)
+	}
+	e.plan.Finish(end, a.id, o)
 	if !e.plan.Paused(a.id) {
 		e.forget(a)
 	}
 	return end
 }
 
+// outcome says how an attempt ended, and what it generated.
+func (e *engine) outcome(a *attempt) (*plan.Outcome, []dag.Task) {
+	o := &plan.Outcome{Class: statelog.Success, Start: a.start}
+	e.classify(a, o)
+	if o.Class == statelog.Success && a.generator {
+		return o, e.readGenerator(a, o)
+	}
+	return o, nil
+}
+
 // classify says whose fault the end of an attempt was (E1, E3, E4, E7).
-func (e *engine) classify(a *attempt, result executor.Result, err error) plan.Outcome {
-	o := plan.Outcome{Class: statelog.Success}
-	if err == nil && result.OK() {
-		if !isZero(&result) {
-			o.Result = heap(result)
-		}
-		return o
+func (e *engine) classify(a *attempt, o *plan.Outcome) {
+	if result := a.result; !isZero(&result) {
+		o.Result = &result
 	}
-	o.Result = heap(result)
-	o.Reason = result.Message
-	if err == nil {
-		o.Class = statelog.Failure
-		switch {
-		case result.Cause == executor.CauseTime:
-			o.Class = statelog.TimeLimit
-		case result.Cause == executor.CauseMemory:
-			o.Class = statelog.OutOfMemory
-		case e.runner.TempFail && result.ExitCode == exitTempFail:
-			o.Lost = true
-			o.Reason = "exit code 75, a temporary failure"
-		}
-		return o
+	o.Reason = a.result.Message
+	if a.err == nil {
+		e.classifyResult(&a.result, o)
+		return
 	}
-	o.Reason = err.Error()
+	o.Reason = a.err.Error()
 	o.Class = statelog.NotRun
-	o.Permanent = executor.IsPermanent(err)
-	if not, ok := errors.AsType[*executor.NotStartedError](err); ok {
+	o.Permanent = executor.IsPermanent(a.err)
+	if not, ok := errors.AsType[*executor.NotStartedError](a.err); ok {
 		o.NotStarted, o.RetryAfter = true, not.RetryAfter
-		return o
+		return
 	}
-	if _, ok := errors.AsType[*executor.LostError](err); ok {
+	if _, ok := errors.AsType[*executor.LostError](a.err); ok {
 		o.Lost = true
-		return o
+		return
 	}
-	if p, ok := errors.AsType[*executor.PanicError](err); ok {
+	if p, ok := errors.AsType[*executor.PanicError](a.err); ok {
 		o.Class = statelog.Panicked
 		o.Reason = fmt.Sprintf("panic: %v\n%s", p.Value, p.Stack)
 	}
 	if errors.Is(context.Cause(a.ctx), executor.ErrTimeLimit) {
 		o.Class = statelog.TimeLimit
 	}
-	return o
 }
 
-// heap keeps a result that says something. Most say nothing, and stay on the
-// stack.
-func heap(r executor.Result) *executor.Result { return &r }
+func (e *engine) classifyResult(r *executor.Result, o *plan.Outcome) {
+	switch {
+	case r.OK():
+	case r.Cause == executor.CauseTime:
+		o.Class = statelog.TimeLimit
+	case r.Cause == executor.CauseMemory:
+		o.Class = statelog.OutOfMemory
+	default:
+		o.Class = statelog.Failure
+		if e.runner.TempFail && r.ExitCode == exitTempFail {
+			o.Lost, o.Reason = true, "exit code 75, a temporary failure"
+		}
+	}
+}
 
 // isZero reports whether a result says nothing that has to be recorded.
 func isZero(r *executor.Result) bool {

@@ -100,6 +100,27 @@ func (p *Plan) Report(now time.Time, id ID, s executor.Status) {
 	p.applyStarted(id, r)
 }
 
+// Succeed closes an attempt that succeeded and of which there is nothing more to
+// say.
+func (p *Plan) Succeed(now time.Time, id ID, start time.Time) {
+	a := &p.attempts[id]
+	p.recover(a)
+	r := p.attemptRecord(statelog.Done, now, a)
+	r.Start = start
+	p.applyDone(id, r, nil)
+	p.settle(now)
+}
+
+// recover lets the pool of an attempt that its executor could run have more
+// slots again, if it has fewer after NotStarted.
+func (p *Plan) recover(a *Attempt) {
+	q := &p.pools[p.groups[a.Group].pool]
+	q.misses = 0
+	if q.limit < q.slots {
+		q.limit++
+	}
+}
+
 // Finish closes an attempt, or lets it wait to be handed over again.
 func (p *Plan) Finish(now time.Time, id ID, o *Outcome) {
 	a := &p.attempts[id]
@@ -108,11 +129,7 @@ func (p *Plan) Finish(now time.Time, id ID, o *Outcome) {
 		p.settle(now)
 		return
 	}
-	q := &p.pools[p.groups[a.Group].pool]
-	q.misses = 0
-	if q.limit < q.slots {
-		q.limit++
-	}
+	p.recover(a)
 	for _, w := range o.Withdraw {
 		p.withdraw(now, w, "another parent was added")
 	}
