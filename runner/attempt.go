@@ -66,8 +66,18 @@ func (e *engine) attempt(id plan.ID) *attempt {
 // forget lets go of an attempt that the plan has closed.
 func (e *engine) forget(a *attempt) {
 	e.attempts[a.id] = nil
+	e.returnLease(a) // of one that was not started and will not be handed over again
 	if !a.queued {
 		e.recycle(a)
+	}
+}
+
+// returnLease gives back the lease of an attempt that no worker has.
+func (e *engine) returnLease(a *attempt) {
+	if lease := a.lease; lease != nil {
+		a.lease = nil
+		// Release calls everybody who waits for room, and mu is held here.
+		e.watching.Go(lease.Release)
 	}
 }
 
@@ -164,9 +174,5 @@ func (e *engine) withdraw(a *attempt) {
 		defer e.recycle(a)
 	}
 	a.queued = false
-	if lease := a.lease; lease != nil {
-		a.lease = nil
-		// Release calls everybody who waits for room, and mu is held here.
-		e.watching.Go(lease.Release)
-	}
+	e.returnLease(a)
 }

@@ -36,6 +36,10 @@ type engine struct {
 	outer context.Context //nolint:containedctx // it governs the run (R8)
 	ctx   context.Context //nolint:containedctx // it governs the run (R8)
 	stop  context.CancelCauseFunc
+	// appends is the context of appends by the appender. It outlives that of
+	// the run by StopTimeout.
+	appends     context.Context //nolint:containedctx // as above
+	stopAppends context.CancelCauseFunc
 
 	mu       sync.Mutex
 	def      *definition
@@ -99,7 +103,7 @@ func (e *engine) pump() {
 		if len(b.Records) > 0 {
 			seq, err := e.log.Append(e.ctx, e.run, e.seq, b.Records)
 			if err != nil {
-				e.logFailed(err)
+				e.logFailed(err, b.Actions)
 				break
 			}
 			e.appended(seq)
@@ -140,12 +144,12 @@ func (e *engine) appendBatch(b plan.Batch) {
 		after := e.seq
 		e.inFlight = len(b.Records)
 		e.mu.Unlock()
-		// The last records of a run must outlive the end of its context.
-		seq, err := e.log.Append(context.WithoutCancel(e.ctx), e.run, after, b.Records)
+		// The last records of a run outlive the end of its context (L5).
+		seq, err := e.log.Append(e.appends, e.run, after, b.Records)
 		e.mu.Lock()
 		e.inFlight = 0
 		if err != nil {
-			e.logFailed(err)
+			e.logFailed(err, b.Actions)
 			return
 		}
 		e.appended(seq)
@@ -154,8 +158,10 @@ func (e *engine) appendBatch(b plan.Batch) {
 	e.lease()
 }
 
-// logFailed stops the run: without its log it must not go on.
-func (e *engine) logFailed(err error) {
+// logFailed stops the run: without its log it must not go on. What was to follow
+// the records that were not appended is not done, except that what was to be
+// stopped is: the plan does not ask for it again.
+func (e *engine) logFailed(err error, actions []plan.Action) {
 	e.logErr = err
 	if e.cause == nil {
 		e.cause = err
@@ -164,14 +170,11 @@ func (e *engine) logFailed(err error) {
 		slog.String("run", e.run), slog.Any("err", err))
 	e.plan.Interrupt(time.Now())
 	b := e.plan.Take() // these records stay unrecorded
-	for _, a := range b.Actions {
-		if a.Kind == plan.Stop || a.Kind == plan.Close {
-			e.performOne(a)
-		}
-	}
-	for _, w := range e.pools {
-		for a := w.ready.pop(); a != nil; a = w.ready.pop() {
-			e.withdraw(a)
+	for _, list := range [...][]plan.Action{actions, b.Actions} {
+		for _, a := range list {
+			if a.Kind == plan.Stop || a.Kind == plan.Close {
+				e.performOne(a)
+			}
 		}
 	}
 	e.closing = true
@@ -337,8 +340,13 @@ func (e *engine) finishIfOver() {
 		return
 	}
 	e.over = true
-	if e.timer != nil {
-		e.timer.Stop()
+	if e.closedAt.IsZero() {
+		e.closedAt = time.Now() // it ends without its log
+	}
+	for _, t := range [...]*time.Timer{e.timer, e.deadline} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 	close(e.wake)
 	if e.news != nil {
@@ -355,5 +363,6 @@ func (e *engine) finish() {
 	}
 	e.stop(context.Canceled)
 	e.watching.Wait()
+	e.stopAppends(context.Canceled)
 	close(e.finished)
 }

@@ -51,11 +51,16 @@ func (h *Handle) Detach(ctx context.Context) error {
 
 // Abort kills the run: everything is stopped and the run is closed as killed.
 func (h *Handle) Abort(ctx context.Context, reason string) error {
-	err := h.command(ctx, func(p *plan.Plan) error { return p.Abort(time.Now(), reason) })
+	err := h.command(ctx, func(p *plan.Plan) error {
+		if err := p.Abort(time.Now(), reason); err != nil {
+			return err
+		}
+		h.e.stopDeadline()
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	h.e.startDeadline()
 	return h.await(ctx)
 }
 
@@ -112,10 +117,7 @@ func (h *Handle) decide(ctx context.Context, d statelog.Decision, name string, a
 		}
 		return p.Decide(time.Now(), d, task, instance, all)
 	})
-	switch {
-	case errors.Is(err, plan.ErrOver):
-		return ErrOver
-	case errors.Is(err, plan.ErrNothing):
+	if errors.Is(err, plan.ErrNothing) {
 		return fmt.Errorf("%w: %q", ErrNothing, name)
 	}
 	return err
@@ -129,7 +131,10 @@ func (h *Handle) command(ctx context.Context, f func(*plan.Plan) error) error {
 	if e.over {
 		return ErrOver
 	}
-	if err := f(e.plan); err != nil {
+	switch err := f(e.plan); {
+	case errors.Is(err, plan.ErrOver):
+		return ErrOver
+	case err != nil:
 		return err
 	}
 	target := e.recorded()

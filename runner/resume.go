@@ -20,7 +20,7 @@ import (
 // Runner. Attempts that were open are run again under their keys by durable
 // executors, and are lost at no cost to the task otherwise.
 func (r *Runner) Resume(ctx context.Context, id string) (*Handle, error) {
-	return r.takeUp(ctx, id, nil, nil)
+	return r.open(ctx, id, nil, func() (*Handle, error) { return r.takeUp(ctx, id, nil, nil) })
 }
 
 // Retry reopens a closed run: the named tasks and instances that failed or were
@@ -28,7 +28,7 @@ func (r *Runner) Resume(ctx context.Context, id string) (*Handle, error) {
 // Without names, everything that failed or was killed does. What completed does
 // not run again. The error is [ErrNothing] if that leaves nothing to do.
 func (r *Runner) Retry(ctx context.Context, id string, names ...string) (*Handle, error) {
-	return r.takeUp(ctx, id, nil, &names)
+	return r.open(ctx, id, nil, func() (*Handle, error) { return r.takeUp(ctx, id, nil, &names) })
 }
 
 // takeUp makes an engine of what the log has of a run. d is what its definition
@@ -36,9 +36,6 @@ func (r *Runner) Retry(ctx context.Context, id string, names ...string) (*Handle
 func (r *Runner) takeUp(
 	ctx context.Context, id string, d *dag.DAG, again *[]string,
 ) (*Handle, error) {
-	if active := r.engineOf(id); active != nil {
-		return active.expect(d)
-	}
 	if r.Log == nil {
 		return nil, fmt.Errorf("%w %q: without Runner.Log, only active runs are known",
 			statelog.ErrNoRun, id)
@@ -50,12 +47,8 @@ func (r *Runner) takeUp(
 	if _, err := e.expect(d); err != nil {
 		return nil, err
 	}
-	if active := r.activate(e); active != nil {
-		return &Handle{active}, nil
-	}
 	h, err := e.goOn(ctx, again)
 	if err != nil {
-		r.deactivate(e)
 		return nil, fmt.Errorf("runner: run %s: %w", id, err)
 	}
 	return h, nil
@@ -115,15 +108,8 @@ func (e *engine) expect(d *dag.DAG) (*Handle, error) {
 	return &Handle{e}, nil
 }
 
-func (r *Runner) engineOf(id string) *engine {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.active[id]
-}
-
 // shut makes an engine of a closed run, which has nothing to do.
 func (e *engine) shut() *Handle {
-	e.runner.deactivate(e)
 	e.stop(context.Canceled)
 	e.closing, e.over = true, true
 	close(e.finished)

@@ -58,7 +58,10 @@ type Runner struct {
 
 	mu     sync.Mutex
 	active map[string]*engine // guarded by mu
-	local  executor.Executor  // of pool "" if Executor is nil; guarded by mu
+	// opening has, by the ID of each run that somebody is about to make active,
+	// what is closed when that is done. Guarded by mu.
+	opening map[string]chan struct{}
+	local   executor.Executor // of pool "" if Executor is nil; guarded by mu
 }
 
 // Backoff says how attempts are tried again that were lost through no fault of
@@ -120,9 +123,11 @@ func (r *Runner) Ensure(ctx context.Context, id string, d *dag.DAG) (*Handle, er
 	if err := checkRunID(id); err != nil {
 		return nil, err
 	}
-	h, err := r.takeUp(ctx, id, d, nil)
-	if errors.Is(err, statelog.ErrNoRun) {
-		return r.start(ctx, id, d)
-	}
-	return h, err
+	return r.open(ctx, id, d, func() (*Handle, error) {
+		h, err := r.takeUp(ctx, id, d, nil)
+		if errors.Is(err, statelog.ErrNoRun) {
+			return r.start(ctx, id, d)
+		}
+		return h, err
+	})
 }

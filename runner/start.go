@@ -66,9 +66,6 @@ func (r *Runner) start(ctx context.Context, id string, d *dag.DAG) (*Handle, err
 	if err != nil {
 		return nil, err
 	}
-	if active := r.activate(e); active != nil {
-		return &Handle{active}, nil
-	}
 	opening := &statelog.Opening{
 		Version: statelog.Version, Expansion: expand.Version,
 		Definition: def.dag, Tags: def.frame.Tags, KeyPrefix: e.key,
@@ -83,7 +80,6 @@ func (r *Runner) start(ctx context.Context, id string, d *dag.DAG) (*Handle, err
 		Pools: def.pools.records(), Engine: e.id,
 	}})
 	if err != nil {
-		r.deactivate(e)
 		return nil, fmt.Errorf("runner: open run %s: %w", id, err)
 	}
 	e.seq = seq
@@ -114,6 +110,7 @@ func (r *Runner) engine(ctx context.Context, id string, def *definition) (*engin
 		e.pools = append(e.pools, &workers{poolDef: &def.pools.list[i]})
 	}
 	e.ctx, e.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	e.appends, e.stopAppends = context.WithCancelCause(e.ctx)
 	e.outer = ctx
 	return e, nil
 }
@@ -171,19 +168,53 @@ func (b Backoff) plan() plan.Backoff {
 	return p
 }
 
-// activate makes e the engine of its run in this Runner, or returns the one
-// that is.
-func (r *Runner) activate(e *engine) *engine {
+// open returns the Handle of the run of that ID if it is active in this Runner,
+// and what f returns if not. Of several callers for the same ID one calls f, and
+// the others wait for what comes of it.
+func (r *Runner) open(
+	ctx context.Context, id string, d *dag.DAG, f func() (*Handle, error),
+) (*Handle, error) {
+	for {
+		r.mu.Lock()
+		active, others := r.active[id], r.opening[id]
+		switch {
+		case active != nil:
+			r.mu.Unlock()
+			return active.expect(d)
+		case others == nil:
+			mine := make(chan struct{})
+			if r.opening == nil {
+				r.opening = map[string]chan struct{}{}
+			}
+			r.opening[id] = mine
+			r.mu.Unlock()
+			defer r.opened(id, mine)
+			return f()
+		}
+		r.mu.Unlock()
+		select {
+		case <-others:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (r *Runner) opened(id string, mine chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if active := r.active[e.run]; active != nil {
-		return active
-	}
+	delete(r.opening, id)
+	close(mine)
+}
+
+// activate makes e the engine of its run in this Runner.
+func (r *Runner) activate(e *engine) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.active == nil {
 		r.active = map[string]*engine{}
 	}
 	r.active[e.run] = e
-	return nil
 }
 
 func (r *Runner) deactivate(e *engine) {
@@ -195,6 +226,7 @@ func (r *Runner) deactivate(e *engine) {
 // begin sets the engine to work.
 func (e *engine) begin(first func()) *Handle {
 	h := &Handle{e}
+	e.runner.activate(e)
 	e.cleanup = append(e.cleanup, func() { e.runner.deactivate(e) })
 	if !e.inMemory {
 		e.watching.Go(e.append)
@@ -212,10 +244,11 @@ func (e *engine) begin(first func()) *Handle {
 		e.watching.Go(e.askAgain)
 	}
 	e.cleanup = append(e.cleanup, e.leaveLines)
-	stop := context.AfterFunc(e.outer, func() { e.interrupt(context.Cause(e.outer)) })
-	e.cleanup = append(e.cleanup, func() { stop() })
+	// Nobody may interrupt what has not begun.
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	stop := context.AfterFunc(e.outer, func() { e.interrupt(context.Cause(e.outer)) })
+	e.cleanup = append(e.cleanup, func() { stop() })
 	first()
 	e.pump()
 	return h

@@ -26,23 +26,22 @@ func (e *engine) stopCause(a *attempt) error {
 	return errInterrupted
 }
 
-// startDeadline bounds how long the end of the run waits for executors.
-func (e *engine) startDeadline() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stopDeadline()
-}
-
-// stopDeadline is startDeadline with mu held.
+// stopDeadline bounds how long the end of the run waits for executors and for
+// the log. It is called with mu held.
 func (e *engine) stopDeadline() {
-	timeout := e.runner.StopTimeout
-	if timeout == 0 {
-		timeout = defaultStopTimeout
-	}
+	timeout := e.stopTimeout()
 	if timeout < 0 || e.deadline != nil || e.over {
 		return
 	}
 	e.deadline = time.AfterFunc(timeout, e.abandon)
+}
+
+// stopTimeout is negative if there is no bound.
+func (e *engine) stopTimeout() time.Duration {
+	if e.runner.StopTimeout == 0 {
+		return defaultStopTimeout
+	}
+	return e.runner.StopTimeout
 }
 
 // abandon ends the run without the attempts whose executors do not return (R5).
@@ -75,4 +74,14 @@ func (e *engine) abandon() {
 		slog.String("run", e.run), slog.Int("attempts", len(ids)))
 	e.plan.Tick(time.Now())
 	e.pump()
+	e.boundAppends()
+}
+
+// boundAppends has the log's turn to be waited for end: what it has not taken
+// when as much time has passed again stays unrecorded (L5).
+func (e *engine) boundAppends() {
+	if e.over {
+		return
+	}
+	e.deadline = time.AfterFunc(e.stopTimeout(), func() { e.stopAppends(ErrStillRunning) })
 }

@@ -30,7 +30,7 @@ func (e *engine) dispatch(id plan.ID) {
 // processor time, and no faster: functions that return at once are run by few
 // workers, commands that block by as many as there are slots.
 func (e *engine) employ(w *workers) {
-	if w.starting || w.ready.len() <= w.coming {
+	if w.starting || w.ready.len() <= w.coming || w.slots >= 0 && w.count >= w.slots {
 		return
 	}
 	w.starting = true
@@ -115,9 +115,10 @@ func (e *engine) replaceWorker(w *workers, a *attempt) {
 		return
 	}
 	w.coming--
-	e.pump()
+	w.count--
+	e.running--
 	e.employ(w)
-	e.dismiss(w)
+	e.pump()
 }
 
 // call runs the executor and makes an error of a panic.

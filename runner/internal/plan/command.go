@@ -33,6 +33,9 @@ func (p *Plan) Decide(now time.Time, d statelog.Decision, task, instance int, al
 	if err := p.applyDecided(&r); err != nil {
 		return err
 	}
+	if d == statelog.Kill || d == statelog.Hold {
+		p.freedAll() // who does not want any more leaves the line
+	}
 	p.settle(now)
 	return nil
 }
@@ -236,13 +239,7 @@ func (p *Plan) Interrupt(now time.Time) {
 	}
 	p.stopped = true
 	p.freedAll()
-	for id, a := range p.Opens {
-		if a.paused {
-			p.withdraw(now, id, "")
-			continue
-		}
-		p.stop(id, a, statelog.Interrupted)
-	}
+	p.stopAll(statelog.Interrupted)
 	p.settle(now)
 }
 
@@ -254,6 +251,9 @@ func (p *Plan) Interrupted() bool { return p.stopped }
 func (p *Plan) Abandon(id ID) {
 	a := &p.attempts[id]
 	a.open = false
+	k := p.tasks[a.Task].first + int32(a.Instance)
+	p.states[k] = waiting
+	p.extra(k).number = int32(a.Number)
 	if a.Running {
 		p.counts[Running]--
 	} else {

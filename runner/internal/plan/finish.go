@@ -65,8 +65,7 @@ func (p *Plan) anyTimer() bool {
 	for len(p.timers) > 0 {
 		t := p.timers[0]
 		switch {
-		case t.attempt >= 0:
-			return true
+		case t.attempt >= 0: // it was closed meanwhile: none is open
 		case t.instance < 0:
 			if task := &p.tasks[t.task]; task.admitted() && !task.over() {
 				return true
