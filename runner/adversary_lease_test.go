@@ -31,11 +31,12 @@ func asking(name string, cores int64, parents ...string) dag.Task {
 func TestLeaseOfAttemptThatWasNotStarted(t *testing.T) { // E4, E8, I10
 	t.Parallel()
 	not := &executor.NotStartedError{RetryAfter: time.Hour, Err: errors.New("queue full")}
-	end := map[string]func(t *testing.T, h *runner.Handle) error{
-		"kill":   func(t *testing.T, h *runner.Handle) error { return h.Kill(t.Context(), "a") },
-		"abort":  func(t *testing.T, h *runner.Handle) error { return h.Abort(t.Context(), "") },
-		"stop":   func(t *testing.T, h *runner.Handle) error { return h.Stop(t.Context()) },
-		"detach": func(t *testing.T, h *runner.Handle) error { return h.Detach(t.Context()) },
+	ctx := context.Background()
+	end := map[string]func(h *runner.Handle) error{
+		"kill":   func(h *runner.Handle) error { return h.Kill(ctx, "a") },
+		"abort":  func(h *runner.Handle) error { return h.Abort(ctx, "") },
+		"stop":   func(h *runner.Handle) error { return h.Stop(ctx) },
+		"detach": func(h *runner.Handle) error { return h.Detach(ctx) },
 	}
 	for name, stop := range end {
 		for _, waits := range []bool{false, true} {
@@ -50,7 +51,7 @@ func TestLeaseOfAttemptThatWasNotStarted(t *testing.T) { // E4, E8, I10
 					synctest.Wait()
 					require.Equal(t, 1, ex.slots.Nodes()[0].Leases)
 					start := time.Now()
-					require.NoError(t, stop(t, h))
+					require.NoError(t, stop(h))
 					_, err = h.Wait(t.Context())
 					require.Error(t, err)
 					require.Zero(t, ex.slots.Nodes()[0].Leases)
@@ -69,7 +70,7 @@ func TestLeaseOfAttemptThatWasNotStarted(t *testing.T) { // E4, E8, I10
 					h, err := r.Start(t.Context(), tasks(task("a")))
 					require.NoError(t, err)
 					synctest.Wait()
-					require.NoError(t, stop(t, h))
+					require.NoError(t, stop(h))
 					_, err = h.Wait(t.Context())
 					require.Error(t, err)
 					require.Zero(t, ex.slots.Nodes()[0].Leases)

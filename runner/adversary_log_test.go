@@ -18,7 +18,10 @@ import (
 	"github.com/daggy-go/daggy/statelog/statelogtest"
 )
 
-var errStore = errors.New("the store is gone")
+var (
+	errStore = errors.New("the store is gone")
+	broken   = statelogtest.Fault{Err: errStore}
+)
 
 // witness is a log that notes which attempts have a durable intent.
 type witness struct {
@@ -27,7 +30,9 @@ type witness struct {
 	intents map[[3]int]bool
 }
 
-func newWitness(waits bool, f func(context.Context, statelogtest.Append) statelogtest.Fault) *witness {
+type onAppend = func(context.Context, statelogtest.Append) statelogtest.Fault
+
+func newWitness(waits bool, f onAppend) *witness {
 	return &witness{
 		Faulty:  statelogtest.Faulty{Log: memlog.New(), Waits: waits, OnAppend: f},
 		intents: map[[3]int]bool{},
@@ -138,7 +143,7 @@ func TestStopsThatAreNotRecordedStillStop(t *testing.T) { // R5, L5
 						<-ctx.Done()
 						return result{}, context.Cause(ctx)
 					}}
-					log := newWitness(waits, statelogtest.From(3, statelogtest.Fault{Err: errStore}))
+					log := newWitness(waits, statelogtest.From(3, broken))
 					r := &runner.Runner{Executor: ex, Log: log, StopTimeout: -1}
 					h, err := r.Start(t.Context(), tasks(task("a"), task("b", "a")))
 					require.NoError(t, err)
@@ -157,7 +162,9 @@ func TestStopsThatAreNotRecordedStillStop(t *testing.T) { // R5, L5
 func TestAppendThatHangsIsGivenUp(t *testing.T) { // L5
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log := newWitness(true, func(ctx context.Context, a statelogtest.Append) statelogtest.Fault {
+		log := newWitness(true, func(
+			ctx context.Context, a statelogtest.Append,
+		) statelogtest.Fault {
 			if a.N < 3 {
 				return statelogtest.Fault{}
 			}
@@ -186,7 +193,7 @@ func TestMaxRunningHolds(t *testing.T) { // R7, L2
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					var now, peak atomic.Int64
-					ex := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
+					ex := &recorder{do: func(context.Context, *attempt) (result, error) {
 						if n := now.Add(1); n > peak.Load() {
 							peak.Store(n)
 						}
@@ -204,7 +211,8 @@ func TestMaxRunningHolds(t *testing.T) { // R7, L2
 					_, err := r.Run(t.Context(), d)
 					require.NoError(t, err)
 					require.Equal(t, int64(slots), peak.Load())
-					require.Equal(t, time.Duration((40+slots-1)/slots)*time.Second, time.Since(start))
+					took := time.Duration((40+slots-1)/slots) * time.Second
+					require.Equal(t, took, time.Since(start))
 				})
 			})
 		}

@@ -123,7 +123,7 @@ func TestContextThatHasEnded(t *testing.T) { // R5, R8
 		require.ErrorIs(t, err, context.Canceled, name)
 		require.NotNil(t, report, name)
 		require.Empty(t, ex.order(), name)
-		require.Empty(t, states(report))
+		require.NotEqual(t, runner.RunCompleted, report.State, name)
 	}
 }
 
@@ -190,7 +190,7 @@ func TestDefinitionIsNotKept(t *testing.T) { // R8
 	for _, h := range handles {
 		report, err := h.Wait(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, 4, report.Counts[runner.Completed])
+		require.Equal(t, 6, report.Counts[runner.Completed])
 	}
 	require.Nil(t, wrong.Load())
 }

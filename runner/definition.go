@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/hashicorp/go-multierror"
@@ -52,6 +53,7 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 	if err != nil {
 		return nil, err
 	}
+	d = ownTasks(d)
 	x := expand.Expander{Limits: r.Limits}
 	checked, err := x.Check(d)
 	if err != nil {
@@ -68,6 +70,26 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 		return nil, err
 	}
 	return def, nil
+}
+
+// ownTasks returns d with copies of what templates share with the tasks that they
+// are made of: the caller may alter these once the run has started (R8).
+func ownTasks(d *dag.DAG) *dag.DAG {
+	own := *d
+	own.JobDefaults = cloneJob(d.JobDefaults)
+	all := !reflect.ValueOf(d.JobDefaults).IsZero()
+	copied := false
+	for i := range d.Tasks {
+		if !all && isPlain(&d.Tasks[i]) {
+			continue
+		}
+		if !copied {
+			own.Tasks, copied = slices.Clone(d.Tasks), true
+		}
+		own.Tasks[i].Job = cloneJob(d.Tasks[i].Job)
+		own.Tasks[i].Parameters = maps.Clone(d.Tasks[i].Parameters)
+	}
+	return &own
 }
 
 func frameOf(d *dag.DAG) dag.DAG {
@@ -159,7 +181,7 @@ func copyTask(t *dag.Task, template *expand.Template, words *[]string) taskDef {
 		*words = append(*words, t.Job.Command...)
 		return taskDef{command: (*words)[from:len(*words):len(*words)]}
 	}
-	return taskDef{more: &taskMore{task: cloneTask(t), template: template}}
+	return taskDef{more: &taskMore{task: withoutEdges(t), template: template}}
 }
 
 // isPlain reports whether t, which is literal, has nothing but a name, a
@@ -241,11 +263,10 @@ func (def *definition) multipliedTo(i int) int {
 	return def.tasks[i].more.template.Len()
 }
 
-func cloneTask(t *dag.Task) dag.Task {
+// withoutEdges returns t but for its edges, which are in the graph.
+func withoutEdges(t *dag.Task) dag.Task {
 	c := *t
-	c.Job = cloneJob(t.Job)
 	c.Parents, c.Children = nil, nil
-	c.Parameters = maps.Clone(t.Parameters)
 	return c
 }
 

@@ -325,6 +325,11 @@ func (e *engine) tick() {
 func (e *engine) interrupt(cause error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.interruptNow(cause)
+}
+
+// interruptNow is interrupt with mu held.
+func (e *engine) interruptNow(cause error) {
 	if e.closing || e.plan.Interrupted() {
 		return
 	}

@@ -250,6 +250,9 @@ func (e *engine) begin(first func()) *Handle {
 	stop := context.AfterFunc(e.outer, func() { e.interrupt(context.Cause(e.outer)) })
 	e.cleanup = append(e.cleanup, func() { stop() })
 	first()
+	if e.outer.Err() != nil {
+		e.interruptNow(context.Cause(e.outer)) // before anything starts
+	}
 	e.pump()
 	return h
 }
