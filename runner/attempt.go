@@ -55,6 +55,7 @@ func (e *engine) attempt(id plan.ID) *attempt {
 			a.OnReport = a.report
 			a.stdout.attempt, a.stderr.attempt = a, a
 			a.stderr.kind = Stderr
+			a.Stdout, a.Stderr = &a.stdout, &a.stderr
 		}
 		a.id = id
 		a.abandoned, a.Resumed = false, false

@@ -78,10 +78,10 @@ func newOutputs(o Output, generator int64) (*outputs, error) {
 
 // open gives an attempt its writers.
 func (s *outputs) open(a *attempt) {
-	a.Stdout, a.Stderr = &a.stdout, &a.stderr
 	if s.dir == "" || s.perAttempt >= 0 {
-		return
+		return // they are what they always are
 	}
+	a.Stdout, a.Stderr = &a.stdout, &a.stderr
 	if !a.generator {
 		a.stdout.direct()
 	}

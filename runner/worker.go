@@ -44,8 +44,8 @@ func (e *engine) employ(w *workers) {
 func (e *engine) work(w *workers) {
 	e.mu.Lock()
 	w.starting = false
-	now := time.Now()
 	var m arena
+	now := m.clock.now()
 	for {
 		a := e.take(w, &m)
 		w.coming--
@@ -102,14 +102,14 @@ func (e *engine) execute(w *workers, a *attempt, start time.Time, m *arena) time
 	}()
 	a.call(w.executor)
 	returned = true
-	return e.conclude(w, a)
+	return e.conclude(w, a, m.clock.now())
 }
 
 // replaceWorker is called when the executor called runtime.Goexit, with which
 // this goroutine ends (R4).
 func (e *engine) replaceWorker(w *workers, a *attempt) {
 	a.err = &executor.PanicError{Value: "runtime.Goexit was called", Stack: debug.Stack()}
-	e.conclude(w, a)
+	e.conclude(w, a, time.Now())
 	defer e.mu.Unlock()
 	if a.abandoned {
 		return
@@ -134,8 +134,7 @@ func (a *attempt) call(ex executor.Executor) {
 
 // conclude takes what the executor returned to the plan, and returns with mu
 // held.
-func (e *engine) conclude(w *workers, a *attempt) time.Time {
-	end := time.Now()
+func (e *engine) conclude(w *workers, a *attempt, end time.Time) time.Time {
 	var o *plan.Outcome // nil: a success of which there is nothing to say
 	var generated []dag.Task
 	if a.err != nil || a.generator || !isZero(&a.result) {
