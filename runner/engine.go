@@ -25,6 +25,7 @@ type engine struct {
 	run      string
 	key      string // starts the keys of attempts
 	id       string // of this engine, random
+	handle   *Handle
 	log      statelog.StateLogger
 	inMemory bool // log is Immediate
 	logger   *slog.Logger

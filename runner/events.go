@@ -153,7 +153,7 @@ type Observer struct {
 	RunStarted func(h *Handle, ev Event)
 	// AttemptStarting: an attempt is handed to its executor.
 	AttemptStarting func(h *Handle, ev Event)
-	// AttemptStarted: the executor said that it runs, or what its ID outside is.
+	// AttemptStarted: the executor said what its ID outside is, or where it runs.
 	// Not all executors do.
 	AttemptStarted func(h *Handle, ev Event)
 	// AttemptEnded: done, lost or not started after all, see Event.Kind.
@@ -195,21 +195,21 @@ func (o *Observer) funcFor(k statelog.Kind) func(*Handle, Event) {
 }
 
 // observe is the goroutine that calls the observers of a run.
-func (e *engine) observe(h *Handle, observers []Observer) {
-	for ev, err := range h.Events(context.WithoutCancel(e.ctx), e.from) {
+func (e *engine) observe(observers []Observer) {
+	for ev, err := range e.handle.Events(context.WithoutCancel(e.ctx), e.from) {
 		if err != nil {
 			e.logger.Error("observers cannot read the log",
 				slog.String("run", e.run), slog.Any("err", err))
 			return
 		}
 		for i := range observers {
-			e.tell(&observers[i], h, ev)
+			e.tell(&observers[i], ev)
 		}
 	}
 }
 
 // tell calls one observer, and drops it if it panics (R4).
-func (e *engine) tell(o *Observer, h *Handle, ev Event) {
+func (e *engine) tell(o *Observer, ev Event) {
 	defer func() {
 		if v := recover(); v != nil {
 			*o = Observer{}
@@ -218,5 +218,5 @@ func (e *engine) tell(o *Observer, h *Handle, ev Event) {
 				slog.String("stack", string(debug.Stack())))
 		}
 	}()
-	o.call(h, ev)
+	o.call(e.handle, ev)
 }

@@ -105,7 +105,7 @@ func (e *engine) expect(d *dag.DAG) (*Handle, error) {
 			return nil, err
 		}
 	}
-	return &Handle{e}, nil
+	return e.handle, nil
 }
 
 // shut makes an engine of a closed run, which has nothing to do.
@@ -113,7 +113,7 @@ func (e *engine) shut() *Handle {
 	e.stop(context.Canceled)
 	e.closing, e.over = true, true
 	close(e.finished)
-	return &Handle{e}
+	return e.handle
 }
 
 // replay folds the records of a run.

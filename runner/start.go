@@ -97,6 +97,7 @@ func (r *Runner) engine(ctx context.Context, id string, def *definition) (*engin
 		log: r.Log, logger: r.Logger, outputs: outputs, opened: time.Now(),
 		room: make(chan struct{}, 1), wake: make(chan struct{}, 1), finished: make(chan struct{}),
 	}
+	e.handle = &Handle{e}
 	if e.log == nil {
 		e.log = memlog.New()
 	}
@@ -225,14 +226,13 @@ func (r *Runner) deactivate(e *engine) {
 
 // begin sets the engine to work.
 func (e *engine) begin(first func()) *Handle {
-	h := &Handle{e}
 	e.runner.activate(e)
 	e.cleanup = append(e.cleanup, func() { e.runner.deactivate(e) })
 	if !e.inMemory {
 		e.watching.Go(e.append)
 	}
 	if observers := slices.Clone(e.runner.Observers); len(observers) > 0 {
-		e.watching.Go(func() { e.observe(h, observers) })
+		e.watching.Go(func() { e.observe(observers) })
 	}
 	for _, w := range e.pools {
 		if w.allocator != nil {
@@ -254,7 +254,7 @@ func (e *engine) begin(first func()) *Handle {
 		e.interruptNow(context.Cause(e.outer)) // before anything starts
 	}
 	e.pump()
-	return h
+	return e.handle
 }
 
 // leaveLines gives up the places of this run in the lines of allocators.
