@@ -1,8 +1,10 @@
 package runner_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os/exec"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -11,7 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor/fork"
 	"github.com/daggy-go/daggy/executor/inproc"
 	"github.com/daggy-go/daggy/runner"
 )
@@ -197,4 +201,57 @@ func BenchmarkEdges(b *testing.B) {
 		{Name: "d", Job: job},
 	}
 	versus(b, "tasks", mustRun(b, d), mustRun(b, shapes()[0].dag(4*n)))
+}
+
+// BenchmarkProcesses compares runs of 5,000 processes with a bare loop around
+// os/exec with as many workers and the same capture. Runs have process groups,
+// environment, usage and capture of both outputs apart.
+func BenchmarkProcesses(b *testing.B) {
+	const n = 5000
+	workers := int64(runtime.NumCPU())
+	for _, tc := range []struct {
+		name string
+		argv []string
+		out  bool
+	}{
+		{"true", []string{"/bin/true"}, false},
+		{"echo", []string{"/bin/echo", "hello", "world"}, true},
+	} {
+		b.Run(fmt.Sprintf("%s=%d", tc.name, n), func(b *testing.B) {
+			d := shapes()[0].dag(n)
+			d.JobDefaults = dag.Command(tc.argv...)
+			for i := range d.Tasks {
+				d.Tasks[i].Job = dag.Job{}
+			}
+			r := runner.Runner{Executor: fork.New(fork.Config{
+				Capacity: capacity.Resources{dag.Cores: workers},
+			})}
+			versus(b, "os-execs", func() {
+				_, err := r.Run(b.Context(), d)
+				require.NoError(b, err)
+			}, func() { bareLoop(b, n, int(workers), tc.argv, tc.out) })
+		})
+	}
+}
+
+// bareLoop is the least that a Go program can do.
+func bareLoop(b *testing.B, n, workers int, argv []string, out bool) {
+	b.Helper()
+	var g errgroup.Group
+	for range workers {
+		g.Go(func() error {
+			for range n / workers {
+				cmd := exec.Command(argv[0], argv[1:]...)
+				var stdout, stderr bytes.Buffer
+				if out {
+					cmd.Stdout, cmd.Stderr = &stdout, &stderr
+				}
+				if err := cmd.Run(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(b, g.Wait())
 }

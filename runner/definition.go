@@ -108,7 +108,7 @@ func (def *definition) add(tasks []dag.Task, templates []*expand.Template) error
 	base, plannedBase := len(def.tasks), len(def.planned)
 	def.tasks = slices.Grow(def.tasks, len(tasks))
 	def.planned = slices.Grow(def.planned, len(tasks))
-	words := make([]string, 0, wordsOf(tasks))
+	var words []string
 	groups := def.pools.mark()
 	for i := range tasks {
 		t := &tasks[i]
@@ -140,14 +140,6 @@ func (def *definition) remove(base, plannedBase int) {
 	def.tasks, def.planned = def.tasks[:base], def.planned[:plannedBase]
 }
 
-func wordsOf(tasks []dag.Task) int {
-	n := 0
-	for i := range tasks {
-		n += len(tasks[i].Job.Command)
-	}
-	return n
-}
-
 // planTask says what the plan has to know of t. template is nil if t is literal.
 func planTask(t *dag.Task, template *expand.Template) plan.Task {
 	planned := plan.Task{
@@ -173,13 +165,20 @@ func policyOf(t *dag.Task) *plan.Policy {
 	return p
 }
 
+// wordsAtOnce is how many words of commands a block of memory has room for.
+const wordsAtOnce = 4096
+
 // copyTask copies what the run needs of t. The words of literal commands go to
-// one block of memory.
+// blocks that many tasks share.
 func copyTask(t *dag.Task, template *expand.Template, words *[]string) taskDef {
 	if template == nil && isPlain(t) {
+		n := len(t.Job.Command)
+		if cap(*words)-len(*words) < n {
+			*words = make([]string, 0, max(wordsAtOnce, n))
+		}
 		from := len(*words)
 		*words = append(*words, t.Job.Command...)
-		return taskDef{command: (*words)[from:len(*words):len(*words)]}
+		return taskDef{command: (*words)[from : from+n : from+n]}
 	}
 	return taskDef{more: &taskMore{task: withoutEdges(t), template: template}}
 }
