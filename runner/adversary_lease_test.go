@@ -170,20 +170,21 @@ func TestLineIsLeft(t *testing.T) { // C3, R10
 			synctest.Test(t, func(t *testing.T) {
 				slots := coresOf(4)
 				release := make(chan struct{})
-				long := &recorder{slots: slots, do: func(ctx context.Context, _ *attempt) (result, error) {
+				long := &recorder{slots: slots}
+				long.do = func(ctx context.Context, _ *attempt) (result, error) {
 					select {
 					case <-release:
 					case <-ctx.Done():
 					}
 					return result{}, nil
-				}}
+				}
 				// Half of the node is taken for long, and "big" wants all of it.
 				first, err := (&runner.Runner{Executor: long}).Start(ctx, tasks(asking("long", 2)))
 				require.NoError(t, err)
 				quick := &recorder{slots: slots}
 				r := &runner.Runner{Executor: quick}
-				big, err := r.Start(ctx, tasks(
-					asking("big", 4), dag.Task{Name: "later", NotBefore: time.Now().Add(time.Hour)}))
+				later := dag.Task{Name: "later", NotBefore: time.Now().Add(time.Hour)}
+				big, err := r.Start(ctx, tasks(asking("big", 4), later))
 				require.NoError(t, err)
 				synctest.Wait()
 				// Others overtake it until a node is reserved.

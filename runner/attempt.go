@@ -67,6 +67,7 @@ func (e *engine) attempt(id plan.ID) *attempt {
 // forget lets go of an attempt that the plan has closed.
 func (e *engine) forget(a *attempt) {
 	e.attempts[a.id] = nil
+	e.outputs.letGo(a.task, a.Index, a.Number)
 	e.returnLease(a) // of one that was not started and will not be handed over again
 	if !a.queued {
 		e.recycle(a)
@@ -175,5 +176,7 @@ func (e *engine) withdraw(a *attempt) {
 		defer e.recycle(a)
 	}
 	a.queued = false
+	p := e.plan.Open(a.id)
+	e.outputs.letGo(p.Task, p.Instance, p.Number)
 	e.returnLease(a)
 }

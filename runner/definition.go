@@ -160,7 +160,7 @@ func policyOf(t *dag.Task) *plan.Policy {
 		Priority: t.Priority, MaxRetries: t.MaxRetries, RetryInterval: t.RetryInterval,
 	}
 	if !t.NotBefore.IsZero() {
-		p.NotBefore = max(1, t.NotBefore.UnixNano())
+		p.NotBefore = max(1, plan.Nanoseconds(t.NotBefore))
 	}
 	return p
 }

@@ -175,8 +175,11 @@ func (e *engine) output(ctx context.Context, name string, q OutputQuery) (io.Rea
 	if key.stream == "" {
 		key.stream = Stdout
 	}
+	if q.Follow {
+		e.outputs.followed.Store(true)
+	}
 	c := e.outputs.find(key)
-	if c == nil && open && q.Attempt == number {
+	if c == nil && q.Follow && open && q.Attempt == number {
 		c = e.outputs.capture(key) // its first byte is still to come
 	}
 	if c == nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -52,6 +53,8 @@ type outputs struct {
 	kept  map[outputKey]*capture
 	order []outputKey // of those that are over, oldest first
 	size  int64
+	// followed: somebody may wait for more of an attempt.
+	followed atomic.Bool
 }
 
 type outputKey struct {
@@ -113,18 +116,42 @@ func (s *outputs) end(key outputKey, c *capture) {
 	kept := c.finish()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// An attempt that was not started is handed over again, and ends again.
+	before := c.counted
+	c.counted = kept
+	s.size += kept - before
 	if kept == 0 {
 		delete(s.kept, key)
 		return
 	}
-	s.order = append(s.order, key)
-	s.size += kept
+	if before == 0 {
+		s.order = append(s.order, key)
+	}
 	for s.total > 0 && s.size > s.total && len(s.order) > 1 {
 		oldest := s.order[0]
 		s.order = s.order[1:]
 		if c := s.kept[oldest]; c != nil {
-			s.size -= c.remove()
+			c.remove()
+			s.size -= c.counted
 			delete(s.kept, oldest)
+		}
+	}
+}
+
+// letGo ends the waiting of those who follow an attempt that nothing more is to
+// be heard of.
+func (s *outputs) letGo(task, instance, attempt int) {
+	if !s.followed.Load() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stream := range [...]Stream{Stdout, Stderr} {
+		key := outputKey{
+			task: int32(task), instance: int32(instance), attempt: int32(attempt), stream: stream,
+		}
+		if c := s.kept[key]; c != nil && c.letGo() {
+			delete(s.kept, key)
 		}
 	}
 }
@@ -222,6 +249,7 @@ type capture struct {
 	path    string
 	direct  bool
 	over    bool
+	counted int64         // of it, in outputs.size; guarded by outputs.mu
 	changed chan struct{} // closed when something was written; nil: nobody waits
 }
 
@@ -294,17 +322,24 @@ func (c *capture) finish() int64 {
 	return c.size
 }
 
-// remove drops what is kept, and returns how much it was.
-func (c *capture) remove() int64 {
+// letGo says that nobody need wait for more, and reports whether nothing came.
+func (c *capture) letGo() (empty bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	size := c.size
-	c.cut += size
+	c.over = true
+	c.wake()
+	return c.size == 0 && c.file == nil
+}
+
+// remove drops what is kept.
+func (c *capture) remove() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut += c.size
 	c.data, c.size = nil, 0
 	if c.path != "" {
 		_ = os.Remove(c.path) // readers that have it open go on
 	}
-	return size
 }
 
 // bytes returns all that is kept and how many bytes were dropped.
@@ -321,12 +356,31 @@ func (c *capture) bytes() ([]byte, int64, error) {
 // lastLines returns the end of the stream, at most n bytes.
 func (c *capture) lastLines(n int) string {
 	c.mu.Lock()
-	tail := slices.Clone(c.tail)
-	c.mu.Unlock()
-	if len(tail) == 0 {
-		tail, _, _ = c.bytes()
+	defer c.mu.Unlock()
+	if len(c.tail) >= n {
+		return string(c.tail[len(c.tail)-n:])
 	}
-	return string(tail[max(0, len(tail)-n):])
+	return string(c.lastKept(n-len(c.tail))) + string(c.tail)
+}
+
+// lastKept returns the end of what is kept, at most n bytes, with mu held. It
+// reads no more of a file than that.
+func (c *capture) lastKept(n int) []byte {
+	if c.path == "" {
+		return c.data[max(0, len(c.data)-n):]
+	}
+	f, err := os.Open(c.path)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil
+	}
+	end := make([]byte, min(int64(n), info.Size()))
+	k, _ := f.ReadAt(end, info.Size()-int64(len(end)))
+	return end[:k]
 }
 
 // OutputQuery selects output of an instance.

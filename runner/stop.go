@@ -65,6 +65,7 @@ func (e *engine) abandon() {
 	for _, id := range ids {
 		a := e.attempts[id]
 		a.abandoned = true
+		e.outputs.letGo(a.task, a.Index, a.Number)
 		e.left = append(e.left, e.def.instanceName(a.task, a.Index))
 		e.attempts[id] = nil
 		e.running--

@@ -186,7 +186,7 @@ func (e *engine) classify(a *attempt, o *plan.Outcome) {
 	}
 	o.Reason = a.result.Message
 	if a.err == nil {
-		e.classifyResult(&a.result, o)
+		e.classifyResult(a, o)
 		return
 	}
 	o.Reason = a.err.Error()
@@ -209,10 +209,11 @@ func (e *engine) classify(a *attempt, o *plan.Outcome) {
 	}
 }
 
-func (e *engine) classifyResult(r *executor.Result, o *plan.Outcome) {
+func (e *engine) classifyResult(a *attempt, o *plan.Outcome) {
+	r := &a.result
 	switch {
 	case r.OK():
-	case r.Cause == executor.CauseTime:
+	case r.Cause == executor.CauseTime, errors.Is(context.Cause(a.ctx), executor.ErrTimeLimit):
 		o.Class = statelog.TimeLimit
 	case r.Cause == executor.CauseMemory:
 		o.Class = statelog.OutOfMemory

@@ -194,7 +194,7 @@ func (p *Plan) applyEnd(id ID, r *statelog.Record) {
 			x.failures++
 		}
 		x.delay = r.Delay
-		x.at = r.Time.Add(r.Delay).UnixNano()
+		x.at = Nanoseconds(r.Time.Add(r.Delay))
 		p.shut(id, backoff)
 		p.wait(int32(r.Task), int32(r.Instance), x)
 		return

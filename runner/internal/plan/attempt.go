@@ -203,7 +203,8 @@ func (p *Plan) notStarted(now time.Time, id ID, o *Outcome) {
 		p.counts[Queued]++
 	}
 	p.timers.push(timer{
-		at: now.Add(delay).UnixNano(), task: int32(a.Task), instance: int32(a.Number), attempt: id,
+		at:   Nanoseconds(now.Add(delay)),
+		task: int32(a.Task), instance: int32(a.Number), attempt: id,
 	})
 }
 

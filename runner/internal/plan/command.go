@@ -50,7 +50,7 @@ func (p *Plan) matters(r *statelog.Record) bool {
 		case statelog.Kill, statelog.Hold:
 			found = s == waiting || s == open || s == backoff
 		case statelog.Release:
-			found = p.held(i) || p.isHeldOne(t.first+instance)
+			found = p.isHeldOne(t.first+instance) || r.Instance == statelog.WholeTask && p.held(i)
 		case statelog.Retry:
 			found = s == failed || s == killed
 		default:
@@ -97,7 +97,7 @@ func (p *Plan) applyDecided(r *statelog.Record) error {
 	now := r.Time.UnixNano()
 	switch r.Decision {
 	case statelog.Kill:
-		p.affected(r, func(i, instance int32) bool { p.applyKill(i, instance); return true })
+		p.applyKill(r)
 	case statelog.Hold:
 		p.applyHold(r)
 	case statelog.Release:
@@ -118,23 +118,31 @@ func (p *Plan) applyDecided(r *statelog.Record) error {
 	return nil
 }
 
-func (p *Plan) applyKill(i, instance int32) {
-	t := &p.tasks[i]
-	k := t.first + instance
-	switch p.states[k] {
-	case waiting, backoff:
-		p.states[k] = killed
-		t.settled++
-		t.bad++
-		p.counts[Waiting]--
-		p.counts[Killed]++
-	case open:
-		for id, a := range p.Opens {
-			if a.Task == int(i) && a.Instance == int(instance) {
-				p.stop(id, a, statelog.Killed)
-			}
+func (p *Plan) applyKill(r *statelog.Record) {
+	opens := map[int32]struct{}{}
+	p.affected(r, func(i, instance int32) bool {
+		t := &p.tasks[i]
+		k := t.first + instance
+		switch p.states[k] {
+		case waiting, backoff:
+			p.states[k] = killed
+			t.settled++
+			t.bad++
+			p.counts[Waiting]--
+			p.counts[Killed]++
+		case open:
+			opens[k] = struct{}{}
+		default: // it is over, and stays so
 		}
-	default: // it is over, and stays so
+		return true
+	})
+	if len(opens) == 0 {
+		return
+	}
+	for id, a := range p.Opens {
+		if _, ok := opens[p.tasks[a.Task].first+int32(a.Instance)]; ok {
+			p.stop(id, a, statelog.Killed)
+		}
 	}
 }
 

@@ -154,7 +154,7 @@ func (p *Plan) indexTask(i int32, now int64) {
 		case backoff:
 			// Wall clocks may have been set: never wait longer than was meant.
 			x := p.extras[k]
-			x.at = min(x.at, now+int64(x.delay))
+			x.at = min(x.at, Nanoseconds(time.Unix(0, now).Add(x.delay)))
 			p.wait(i, instance, x)
 		default: // it runs or is over
 		}

@@ -211,12 +211,12 @@ func (p *Plan) arrive(i int32, now int64) {
 	}
 }
 
-// passBarrier settles all instances of a barrier.
+// passBarrier settles all instances of a barrier that are not held.
 func (p *Plan) passBarrier(i int32) {
 	t := &p.tasks[i]
 	moved := 0
 	for k := t.first; k < t.first+t.instances; k++ {
-		if p.states[k] == waiting {
+		if p.states[k] == waiting && !p.isHeldOne(k) {
 			p.states[k] = completed
 			moved++
 		}

@@ -1,6 +1,9 @@
 package plan
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // timer says when something may start. It may be stale: what it is about is
 // looked at again when it fires.
@@ -75,6 +78,18 @@ func (p *Plan) Tick(now time.Time) {
 		}
 	}
 	p.settle(now)
+}
+
+// Nanoseconds returns t in Unix nanoseconds. Times too far away to be said so are
+// the last that can be.
+func Nanoseconds(t time.Time) int64 {
+	switch last := time.Unix(0, math.MaxInt64); {
+	case t.After(last):
+		return math.MaxInt64
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	}
+	return t.UnixNano()
 }
 
 func (p *Plan) waitNotBefore(i int32) {
