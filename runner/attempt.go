@@ -129,13 +129,6 @@ func (a *attempt) end() {
 	a.ctx.end(context.Canceled)
 }
 
-func (a *attempt) releaseLease() {
-	if a.lease != nil {
-		a.lease.Release()
-		a.lease = nil
-	}
-}
-
 // report takes what the executor says while the attempt runs.
 func (a *attempt) report(s executor.Status) {
 	if a.Job.TimeLimit > 0 {

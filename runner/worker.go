@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/runner/internal/plan"
@@ -141,32 +142,44 @@ func (e *engine) conclude(w *workers, a *attempt, end time.Time) time.Time {
 		o, generated = e.outcome(a)
 	}
 	a.end()
-	if o == nil || !o.NotStarted { // else it is handed over again, with its lease
-		a.releaseLease() // a slot is free as soon as Run returned (L2)
-	}
 	e.outputs.keep(a)
 	e.mu.Lock()
 	a.taken = false
+	lease := a.lease
 	if a.abandoned {
+		a.lease = nil
+		e.release(lease)
 		return end
 	}
 	w.coming++
-	if w.allocator != nil {
-		e.askBlocked() // what this attempt held may be just enough
-	}
-	if o == nil {
+	switch {
+	case o == nil:
 		e.plan.Succeed(end, a.id, a.start)
-		e.forget(a)
-		return end
-	}
-	if generated != nil {
+	case generated != nil:
 		e.splice(a, generated, o)
+		fallthrough
+	default:
+		e.plan.Finish(end, a.id, o)
+		if e.plan.Paused(a.id) {
+			return end // it is handed over again, with its lease
+		}
 	}
-	e.plan.Finish(end, a.id, o)
-	if !e.plan.Paused(a.id) {
-		e.forget(a)
-	}
+	a.lease = nil
+	e.forget(a)
+	e.release(lease)
 	return end
+}
+
+// release gives a lease back. mu is held, but not while those are told who wait
+// for room.
+func (e *engine) release(lease *capacity.Lease) {
+	if lease == nil {
+		return
+	}
+	e.mu.Unlock()
+	lease.Release()
+	e.mu.Lock()
+	e.askBlocked() // what was held may be just enough
 }
 
 // outcome says how an attempt ended, and what it generated.
