@@ -20,6 +20,73 @@ import (
 	"github.com/daggy-go/daggy/statelog"
 )
 
+// What is held or paused does not start, even if its intent is recorded already
+// or an executor could not start it before.
+func TestHeldAndPausedDoNotStart(t *testing.T) { // R10
+	t.Parallel()
+	ctx := context.Background()
+	type command = func(h *runner.Handle) error
+	for name, tc := range map[string]struct{ stop, resume command }{
+		"hold": {
+			func(h *runner.Handle) error { return h.Hold(ctx, "b") },
+			func(h *runner.Handle) error { return h.Release(ctx, "b") },
+		},
+		"pause": {
+			func(h *runner.Handle) error { return h.Pause(ctx) },
+			func(h *runner.Handle) error { return h.Continue(ctx) },
+		},
+	} {
+		for _, waits := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s waits=%v recorded", name, waits), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					ex := &recorder{do: func(context.Context, *attempt) (result, error) {
+						<-time.After(time.Minute)
+						return result{}, nil
+					}}
+					r := &runner.Runner{Executor: ex, MaxRunning: 1, Log: newWitness(waits, nil)}
+					h, err := r.Start(t.Context(), tasks(task("a"), task("b")))
+					require.NoError(t, err)
+					synctest.Wait()
+					require.NoError(t, tc.stop(h))
+					<-time.After(time.Hour)
+					require.Equal(t, []string{"a"}, ex.order())
+					require.NoError(t, tc.resume(h))
+					report, err := h.Wait(t.Context())
+					require.NoError(t, err)
+					require.Equal(t, []string{"a", "b"}, ex.order())
+					require.Equal(t, 2, report.Counts[runner.Completed])
+				})
+			})
+			t.Run(fmt.Sprintf("%s waits=%v not started", name, waits), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					var tries int
+					ex := &recorder{do: func(context.Context, *attempt) (result, error) {
+						if tries++; tries == 1 {
+							return result{}, &executor.NotStartedError{
+								RetryAfter: time.Minute, Err: errors.New("full"),
+							}
+						}
+						return result{}, nil
+					}}
+					r := &runner.Runner{Executor: ex, Log: newWitness(waits, nil)}
+					h, err := r.Start(t.Context(), tasks(task("b")))
+					require.NoError(t, err)
+					synctest.Wait()
+					require.NoError(t, tc.stop(h))
+					<-time.After(time.Hour)
+					require.Len(t, ex.order(), 1)
+					require.NoError(t, tc.resume(h))
+					report, err := h.Wait(t.Context())
+					require.NoError(t, err)
+					require.Equal(t, 1, report.Counts[runner.Completed])
+				})
+			})
+		}
+	}
+}
+
 // An instance of a barrier that is held keeps the barrier.
 func TestHeldInstanceOfABarrier(t *testing.T) { // R10, D9
 	t.Parallel()

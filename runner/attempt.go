@@ -162,6 +162,15 @@ func (e *engine) stopAttempt(id plan.ID, why statelog.Class) {
 	e.plan.Withdraw(time.Now(), id)
 }
 
+// recallAttempt takes back an attempt, unless a worker has it or it may have been
+// started by an engine before this one.
+func (e *engine) recallAttempt(id plan.ID) {
+	if a := e.attempt(id); !a.taken && !a.Resumed {
+		e.withdraw(a)
+		e.plan.Withdraw(time.Now(), id)
+	}
+}
+
 // withdraw takes back an attempt that no worker has.
 func (e *engine) withdraw(a *attempt) {
 	e.attempts[a.id] = nil

@@ -199,6 +199,10 @@ func (e *engine) performOne(a plan.Action) {
 		if e.plan.Valid(a) {
 			e.stopAttempt(a.ID, a.Class)
 		}
+	case plan.Recall:
+		if e.plan.Valid(a) {
+			e.recallAttempt(a.ID)
+		}
 	case plan.Leave:
 		if r := e.requests[a.Group]; r != nil {
 			r.Leave()

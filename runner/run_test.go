@@ -650,6 +650,7 @@ func TestPauseAndContinue(t *testing.T) { // R10
 		d := tasks(task("a"), task("b", "a"))
 		h, err := (&runner.Runner{Executor: ex}).Start(t.Context(), d)
 		require.NoError(t, err)
+		synctest.Wait() // a runs
 		require.NoError(t, h.Pause(t.Context()))
 		<-time.After(time.Hour)
 		require.Equal(t, []string{"a"}, ex.order())

@@ -33,6 +33,11 @@ func (p *Plan) Decide(now time.Time, d statelog.Decision, task, instance int, al
 	if err := p.applyDecided(&r); err != nil {
 		return err
 	}
+	if d == statelog.Hold {
+		p.recall(func(a *Attempt) bool {
+			return a.Task == task && (instance == statelog.WholeTask || a.Instance == instance)
+		})
+	}
 	if d == statelog.Kill || d == statelog.Hold {
 		p.freedAll() // who does not want any more leaves the line
 	}
@@ -155,6 +160,15 @@ func (p *Plan) stop(id ID, a *Attempt, why statelog.Class) {
 	p.act(Action{Kind: Stop, ID: id, Class: why})
 }
 
+// recall takes back those attempts that no executor has.
+func (p *Plan) recall(which func(*Attempt) bool) {
+	for id, a := range p.Opens {
+		if !a.Running && a.stop == statelog.Success && which(a) {
+			p.act(Action{Kind: Recall, ID: id})
+		}
+	}
+}
+
 func (p *Plan) stopAll(why statelog.Class) {
 	for id, a := range p.Opens {
 		p.stop(id, a, why)
@@ -273,6 +287,7 @@ func (p *Plan) Abandon(id ID) {
 // Pause starts nothing new until Continue. It is not recorded.
 func (p *Plan) Pause() {
 	p.paused = true
+	p.recall(func(*Attempt) bool { return true })
 	p.freedAll()
 }
 

@@ -204,7 +204,7 @@ func (w *world) act(a plan.Action) {
 		if w.plan.Valid(a) {
 			w.ready = append(w.ready, a)
 		}
-	case plan.Stop:
+	case plan.Stop, plan.Recall:
 		if !w.plan.Valid(a) {
 			return
 		}

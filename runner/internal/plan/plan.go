@@ -114,6 +114,9 @@ const (
 	Start ActionKind = iota + 1
 	// Stop ends the attempt, whether its executor has it or not.
 	Stop
+	// Recall takes an attempt back that no executor has, for it is held or the
+	// run is paused.
+	Recall
 	// Leave gives up the place in line of a group whose request was refused.
 	Leave
 	// Close says that the run is over.
@@ -235,7 +238,7 @@ func (p *Plan) Pending() bool { return !p.batch.Empty() }
 // Open returns an attempt that is not closed. The caller only reads it.
 func (p *Plan) Open(id ID) *Attempt { return &p.attempts[id] }
 
-// Valid reports whether the attempt that a Start or Stop is about is still open.
+// Valid reports whether the attempt that a Start, Stop or Recall is about is still open.
 // It may have been closed since the action was asked for, and its ID used again.
 func (p *Plan) Valid(a Action) bool {
 	x := &p.attempts[a.ID]
@@ -298,7 +301,7 @@ func (p *Plan) attemptRecord(kind statelog.Kind, now time.Time, a *Attempt) *sta
 }
 
 func (p *Plan) act(a Action) {
-	if a.Kind == Start || a.Kind == Stop {
+	if a.Kind == Start || a.Kind == Stop || a.Kind == Recall {
 		a.use = p.attempts[a.ID].use
 	}
 	p.batch.Actions = append(p.batch.Actions, a)
