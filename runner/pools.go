@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,7 +129,7 @@ func (p *pools) place(
 	}
 	pool := &p.list[i]
 	if !planned.Barrier {
-		if err := pool.executor.Validate(job); err != nil {
+		if err := pool.validate(job); err != nil {
 			return unfit(t, "job", err)
 		}
 	}
@@ -153,6 +154,17 @@ func (p *pools) place(
 	}
 	planned.Group = group
 	return nil
+}
+
+// validate asks the executor, and makes an error of a panic (R4): generated jobs
+// are checked where nobody else would catch it.
+func (d *poolDef) validate(job dag.Job) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &executor.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return d.executor.Validate(job)
 }
 
 // satisfiable reports a request that no node of the pool could ever grant.
