@@ -25,8 +25,8 @@ type attempt struct {
 	lease  *capacity.Lease
 	start  time.Time
 	limit  timeLimit
-	stdout stream
-	stderr stream
+	stdout *stream
+	stderr *stream
 
 	// result and err are what the executor returned.
 	result executor.Result
@@ -53,9 +53,8 @@ func (e *engine) attempt(id plan.ID) *attempt {
 			a = &attempt{engine: e}
 			a.Run = e.run
 			a.OnReport = a.report
-			a.stdout.attempt, a.stderr.attempt = a, a
-			a.stderr.kind = Stderr
-			a.Stdout, a.Stderr = &a.stdout, &a.stderr
+			a.stdout = &stream{attempt: a}
+			a.stderr = &stream{attempt: a, kind: Stderr}
 		}
 		a.id = id
 		a.abandoned, a.Resumed = false, false

@@ -66,7 +66,7 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 		pools:  pools,
 		limits: r.Limits.WithDefaults(),
 	}
-	if err := def.add(d.Tasks, checked.Templates); err != nil {
+	if err := def.add(d.Tasks, checked.Templates, pools.check); err != nil {
 		return nil, err
 	}
 	return def, nil
@@ -103,7 +103,11 @@ func frameOf(d *dag.DAG) dag.DAG {
 }
 
 // add adds tasks, with their templates, if there is no problem with any of them.
-func (def *definition) add(tasks []dag.Task, templates []*expand.Template) error {
+// check is nil if they were checked.
+func (def *definition) add(
+	tasks []dag.Task, templates []*expand.Template,
+	check func(*dag.Task, *expand.Template) error,
+) error {
 	var problems *multierror.Error
 	base, plannedBase := len(def.tasks), len(def.planned)
 	def.tasks = slices.Grow(def.tasks, len(tasks))
@@ -113,7 +117,14 @@ func (def *definition) add(tasks []dag.Task, templates []*expand.Template) error
 	for i := range tasks {
 		t := &tasks[i]
 		planned := planTask(t, templates[i])
-		if err := def.pools.place(t, def.frame.Pool, templates[i], &planned); err != nil {
+		var err error
+		if check != nil {
+			err = check(t, templates[i])
+		}
+		if err == nil {
+			err = def.pools.place(t, templates[i], &planned)
+		}
+		if err != nil {
 			problems = multierror.Append(problems, err)
 			if len(problems.Errors) >= maxErrors {
 				break
@@ -142,12 +153,10 @@ func (def *definition) remove(base, plannedBase int) {
 
 // planTask says what the plan has to know of t. template is nil if t is literal.
 func planTask(t *dag.Task, template *expand.Template) plan.Task {
-	planned := plan.Task{
-		Instances: 1, Barrier: len(t.Job.Command) == 0 && len(t.Job.Options) == 0,
-		Generator: t.Generator,
-	}
+	planned := plan.Task{Instances: 1, Generator: t.Generator}
+	_, planned.Barrier = jobOf(t, template)
 	if template != nil {
-		planned.Instances, planned.Barrier = template.Len(), template.Groups()
+		planned.Instances = template.Len()
 	}
 	if t.Priority != 0 || t.MaxRetries != 0 || t.RetryInterval != 0 || !t.NotBefore.IsZero() {
 		planned.Policy = policyOf(t)

@@ -194,29 +194,54 @@ func (o *Observer) funcFor(k statelog.Kind) func(*Handle, Event) {
 	return nil
 }
 
+// watcher is an observer of one run, and the last event that it was told of.
+type watcher struct {
+	Observer
+	seen uint64
+}
+
 // observe is the goroutine that calls the observers of a run.
-func (e *engine) observe(observers []Observer) {
-	for ev, err := range e.handle.Events(context.WithoutCancel(e.ctx), e.from) {
+func (e *engine) observe(observers []watcher, after uint64) {
+	returned := false
+	defer func() {
+		if !returned { // an observer ended this goroutine, and is dropped
+			e.watching.Go(func() { e.observe(observers, after) })
+		}
+	}()
+	e.tellAll(observers, &after)
+	returned = true
+}
+
+// tellAll tells the observers of all events after a number, which it keeps.
+func (e *engine) tellAll(observers []watcher, after *uint64) {
+	for ev, err := range e.handle.Events(context.WithoutCancel(e.ctx), *after) {
 		if err != nil {
 			e.logger.Error("observers cannot read the log",
 				slog.String("run", e.run), slog.Any("err", err))
 			return
 		}
 		for i := range observers {
-			e.tell(&observers[i], ev)
+			if observers[i].seen < ev.Seq {
+				e.tell(&observers[i], ev)
+			}
 		}
+		*after = ev.Seq
 	}
 }
 
-// tell calls one observer, and drops it if it panics (R4).
-func (e *engine) tell(o *Observer, ev Event) {
+// tell calls one observer, and drops it if it panics or calls runtime.Goexit
+// (R4).
+func (e *engine) tell(o *watcher, ev Event) {
+	o.seen = ev.Seq
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			*o = Observer{}
+		if v := recover(); !returned {
+			o.Observer = Observer{}
 			e.logger.Error("observer panicked and is dropped",
 				slog.String("run", e.run), slog.Any("err", v),
 				slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	o.call(e.handle, ev)
+	returned = true
 }

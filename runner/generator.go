@@ -9,9 +9,9 @@ import (
 	"github.com/daggy-go/daggy/statelog"
 )
 
-// readGenerator parses what a generator printed. If that cannot be used, the
-// attempt failed.
-func (e *engine) readGenerator(a *attempt, o *plan.Outcome) []dag.Task {
+// readGenerator parses and checks what a generator printed. If that cannot be
+// used, the attempt failed.
+func (e *engine) readGenerator(a *attempt, o *plan.Outcome) *generated {
 	out, err := e.generated(a)
 	if err != nil {
 		badOutput(o, err)
@@ -19,15 +19,19 @@ func (e *engine) readGenerator(a *attempt, o *plan.Outcome) []dag.Task {
 	}
 	o.Output = out
 	tasks, err := e.runner.Limits.ParseTasks(out)
+	var g *generated
+	if err == nil {
+		g, err = e.def.expand(tasks)
+	}
 	if err != nil {
 		badOutput(o, err)
 		return nil
 	}
-	return tasks
+	return g
 }
 
 func (e *engine) generated(a *attempt) ([]byte, error) {
-	c := a.stdout.c
+	c := a.stdout.c.Load()
 	if c == nil {
 		return nil, errors.New("it printed nothing; a generator that adds no tasks prints {}")
 	}
@@ -49,13 +53,16 @@ func badOutput(o *plan.Outcome, err error) {
 // splice adds generated tasks to the graph and to the definition, all or none,
 // with mu held. What started before stays as it is; what an executor does not
 // have yet is withdrawn if it now has to wait (D8).
-func (e *engine) splice(a *attempt, tasks []dag.Task, o *plan.Outcome) {
-	if len(tasks) == 0 {
+func (e *engine) splice(a *attempt, g *generated, o *plan.Outcome) {
+	if len(g.tasks) == 0 {
 		return
 	}
-	planned, err := e.def.splice(a.task, tasks)
+	planned, err := e.def.splice(a.task, g)
 	if err != nil {
 		badOutput(o, err)
+		// Another instance may have generated tasks of these names: the first
+		// wins for good (D7).
+		o.Permanent = a.def.multiplied()
 		return
 	}
 	o.Splice = planned

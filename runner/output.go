@@ -81,10 +81,10 @@ func newOutputs(o Output, generator int64) (*outputs, error) {
 
 // open gives an attempt its writers.
 func (s *outputs) open(a *attempt) {
+	a.Stdout, a.Stderr = a.stdout, a.stderr
 	if s.dir == "" || s.perAttempt >= 0 {
-		return // they are what they always are
+		return
 	}
-	a.Stdout, a.Stderr = &a.stdout, &a.stderr
 	if !a.generator {
 		a.stdout.direct()
 	}
@@ -105,11 +105,19 @@ func (s *outputs) capture(key outputKey) *capture {
 
 // keep ends the captures of an attempt, and makes room.
 func (s *outputs) keep(a *attempt) {
-	for _, st := range [...]*stream{&a.stdout, &a.stderr} {
-		if c := st.take(); c != nil {
-			s.end(st.key(), c)
-		}
+	a.stdout = s.keepStream(a.stdout)
+	a.stderr = s.keepStream(a.stderr)
+}
+
+// keepStream ends a stream, and returns the one to use next. One that was
+// written to is not used again: whoever still has it writes to nothing.
+func (s *outputs) keepStream(st *stream) *stream {
+	c := st.c.Load()
+	if c == nil {
+		return st
 	}
+	s.end(st.key(), c)
+	return &stream{attempt: st.attempt, kind: st.kind}
 }
 
 func (s *outputs) end(key outputKey, c *capture) {
@@ -168,7 +176,7 @@ func (s *outputs) find(key outputKey) *capture {
 type stream struct {
 	attempt *attempt
 	kind    Stream // "" is Stdout
-	c       *capture
+	c       atomic.Pointer[capture]
 }
 
 func (st *stream) key() outputKey {
@@ -195,8 +203,8 @@ func (st *stream) Write(p []byte) (int, error) {
 }
 
 func (st *stream) capture() (*capture, error) {
-	if st.c != nil {
-		return st.c, nil
+	if c := st.c.Load(); c != nil {
+		return c, nil
 	}
 	a := st.attempt
 	s := a.engine.outputs
@@ -213,7 +221,7 @@ func (st *stream) capture() (*capture, error) {
 	if err := c.start(limit, path); err != nil {
 		return nil, fmt.Errorf("runner: keep output: %w", err)
 	}
-	st.c = c
+	st.c.Store(c)
 	return c, nil
 }
 
@@ -229,12 +237,6 @@ func (st *stream) direct() {
 		st.attempt.Stdout = c.file
 	}
 	c.direct = true
-}
-
-func (st *stream) take() *capture {
-	c := st.c
-	st.c = nil
-	return c
 }
 
 // capture is what is kept of one stream of one attempt.
@@ -270,6 +272,9 @@ func (c *capture) start(limit int64, path string) error {
 func (c *capture) write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return 0, os.ErrClosed // whoever writes has outlived the attempt
+	}
 	n := len(p)
 	keep := p
 	if c.limit >= 0 {

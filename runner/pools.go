@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hashicorp/go-multierror"
 
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
@@ -111,28 +114,60 @@ func (r *Runner) defaultExecutor() executor.Executor {
 	return r.local
 }
 
-// place finds the pool and the group of a task and has its job checked there.
-func (p *pools) place(
-	t *dag.Task, main string, template *expand.Template, planned *plan.Task,
-) error {
-	job := t.Job
-	if template != nil {
-		job = template.Job()
-	}
-	name := t.Pool
-	if name == "" {
-		name = main
-	}
-	i, ok := p.byName[name]
+// check finds the pool of a task and asks its executor. It alters nothing, and
+// calls user code.
+func (p *pools) check(t *dag.Task, template *expand.Template) error {
+	i, ok := p.poolOf(t)
 	if !ok {
-		return p.unknown(t, name)
+		return p.unknown(t)
 	}
-	pool := &p.list[i]
-	if !planned.Barrier {
-		if err := pool.validate(job); err != nil {
-			return unfit(t, "job", err)
+	job, barrier := jobOf(t, template)
+	if barrier {
+		return nil
+	}
+	if err := p.list[i].validate(job); err != nil {
+		return unfit(t, "job", err)
+	}
+	return nil
+}
+
+// checkAll is check of many tasks.
+func (p *pools) checkAll(tasks []dag.Task, templates []*expand.Template) error {
+	var problems *multierror.Error
+	for i := range tasks {
+		if err := p.check(&tasks[i], templates[i]); err != nil {
+			problems = multierror.Append(problems, err)
+			if len(problems.Errors) >= maxErrors {
+				break
+			}
 		}
 	}
+	return problems.ErrorOrNil()
+}
+
+func (p *pools) poolOf(t *dag.Task) (int, bool) {
+	name := t.Pool
+	if name == "" {
+		name = p.main
+	}
+	i, ok := p.byName[name]
+	return i, ok
+}
+
+// jobOf returns the job of a task with its parameters not yet put in, and
+// whether the task only groups.
+func jobOf(t *dag.Task, template *expand.Template) (job dag.Job, barrier bool) {
+	if template != nil {
+		return template.Job(), template.Groups()
+	}
+	return t.Job, len(t.Job.Command) == 0 && len(t.Job.Options) == 0
+}
+
+// place finds the group of a task that was checked.
+func (p *pools) place(t *dag.Task, template *expand.Template, planned *plan.Task) error {
+	i, _ := p.poolOf(t)
+	pool := &p.list[i]
+	job, _ := jobOf(t, template)
 	if pool.allocator == nil || planned.Barrier || len(job.Resources) == 0 {
 		if pool.group < 0 {
 			if err := p.satisfiable(pool, t, nil); err != nil && !planned.Barrier {
@@ -199,7 +234,11 @@ func (p *pools) misfits(d *dag.DAG, x expand.Expander) []error {
 			continue // which is reported already
 		}
 		planned := planTask(t, template)
-		if err := p.place(t, d.Pool, template, &planned); err != nil {
+		err = p.check(t, template)
+		if err == nil {
+			err = p.place(t, template, &planned)
+		}
+		if err != nil {
 			if errs = append(errs, err); len(errs) == maxErrors {
 				break
 			}
@@ -236,7 +275,7 @@ func (p *pools) reset(mark int) {
 	}
 }
 
-func (p *pools) unknown(t *dag.Task, name string) error {
+func (p *pools) unknown(t *dag.Task) error {
 	known := []string{"the default one"}
 	for _, def := range p.list {
 		if def.name != "" {
@@ -244,7 +283,7 @@ func (p *pools) unknown(t *dag.Task, name string) error {
 		}
 	}
 	return &dag.Problem{
-		Task: t.Name, Field: "pool", Text: fmt.Sprintf("there is no pool %q", name),
+		Task: t.Name, Field: "pool", Text: fmt.Sprintf("there is no pool %q", cmp.Or(t.Pool, p.main)),
 		Hint: "the pools are " + strings.Join(known, ", "),
 	}
 }

@@ -168,8 +168,12 @@ func (e *engine) fold(rec *statelog.Record) error {
 	if rec.Kind == statelog.Done && rec.Class == statelog.Success && len(rec.Output) > 0 {
 		// Limits may have been lowered since: what was accepted stays.
 		tasks, err := dag.ParseTasks(rec.Output)
+		var g *generated
 		if err == nil {
-			spliced, err = e.def.splice(rec.Task, tasks)
+			g, err = e.def.expand(tasks)
+		}
+		if err == nil {
+			spliced, err = e.def.splice(rec.Task, g)
 		}
 		if err != nil {
 			return fmt.Errorf("record %d: output of a generator: %w", rec.Seq, err)

@@ -12,17 +12,17 @@ import (
 
 // splice adds what a generator generated, all or nothing (D7), and returns what
 // the plan has to know of it.
-func (def *definition) splice(generator int, tasks []dag.Task) ([]plan.Task, error) {
-	templates, err := def.expand(tasks)
-	if err != nil {
+func (def *definition) splice(generator int, g *generated) ([]plan.Task, error) {
+	tasks, templates := g.tasks, g.templates
+	if err := def.roomFor(g); err != nil {
 		return nil, err
 	}
 	base := len(def.tasks)
 	def.planned = nil
-	if err := def.add(tasks, templates); err != nil {
+	if err := def.add(tasks, templates, nil); err != nil {
 		return nil, err
 	}
-	err = def.name(base, tasks)
+	err := def.name(base, tasks)
 	if err == nil {
 		if err = def.graph.Splice(generator, tasks); err != nil {
 			def.names = nil // it has names that do not exist, and is made anew
@@ -35,25 +35,40 @@ func (def *definition) splice(generator int, tasks []dag.Task) ([]plan.Task, err
 	return def.planned, nil
 }
 
-// expand checks new tasks, but for their edges, and compiles them.
-func (def *definition) expand(tasks []dag.Task) ([]*expand.Template, error) {
-	if n := len(def.tasks) + len(tasks); n > def.limits.Tasks {
-		return nil, &dag.Problem{
-			Text: fmt.Sprintf("there would be %d tasks, the limit is %d", n, def.limits.Tasks),
-			Hint: "generate fewer, or raise Limits.Tasks",
-		}
-	}
+// generated are tasks that a generator has made, and their templates.
+type generated struct {
+	tasks     []dag.Task
+	templates []*expand.Template
+}
+
+// expand checks new tasks, but for their edges, and compiles them. It reads only
+// what does not change, and calls user code.
+func (def *definition) expand(tasks []dag.Task) (*generated, error) {
 	d := def.frame
 	d.Tasks = slices.Clone(tasks)
 	for i := range d.Tasks {
 		d.Tasks[i].Parents, d.Tasks[i].Children = nil, nil
 	}
 	checked, err := expand.Expander{Limits: def.limits}.Check(&d)
+	if err == nil {
+		err = def.pools.checkAll(tasks, checked.Templates)
+	}
 	if err != nil {
 		return nil, err
 	}
+	return &generated{tasks, checked.Templates}, nil
+}
+
+// roomFor reports new tasks that are beyond the limits.
+func (def *definition) roomFor(g *generated) error {
+	if n := len(def.tasks) + len(g.tasks); n > def.limits.Tasks {
+		return &dag.Problem{
+			Text: fmt.Sprintf("there would be %d tasks, the limit is %d", n, def.limits.Tasks),
+			Hint: "generate fewer, or raise Limits.Tasks",
+		}
+	}
 	instances := def.instances
-	for _, t := range checked.Templates {
+	for _, t := range g.templates {
 		if t == nil {
 			instances++
 		} else {
@@ -61,13 +76,13 @@ func (def *definition) expand(tasks []dag.Task) ([]*expand.Template, error) {
 		}
 	}
 	if instances > def.limits.Instances {
-		return nil, &dag.Problem{
+		return &dag.Problem{
 			Text: fmt.Sprintf("there would be %d instances, the limit is %d",
 				instances, def.limits.Instances),
 			Hint: "generate fewer, or raise Limits.Instances",
 		}
 	}
-	return checked.Templates, nil
+	return nil
 }
 
 // name reports names of new tasks, which are compiled from index base on, that

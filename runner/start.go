@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -231,8 +230,12 @@ func (e *engine) begin(first func()) *Handle {
 	if !e.inMemory {
 		e.watching.Go(e.append)
 	}
-	if observers := slices.Clone(e.runner.Observers); len(observers) > 0 {
-		e.watching.Go(func() { e.observe(observers) })
+	if n := len(e.runner.Observers); n > 0 {
+		observers := make([]watcher, n)
+		for i := range observers {
+			observers[i].Observer = e.runner.Observers[i]
+		}
+		e.watching.Go(func() { e.observe(observers, e.from) })
 	}
 	for _, w := range e.pools {
 		if w.allocator != nil {

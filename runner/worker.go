@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/daggy-go/daggy/capacity"
-	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/runner/internal/plan"
 	"github.com/daggy-go/daggy/statelog"
@@ -137,9 +136,9 @@ func (a *attempt) call(ex executor.Executor) {
 // held.
 func (e *engine) conclude(w *workers, a *attempt, end time.Time) time.Time {
 	var o *plan.Outcome // nil: a success of which there is nothing to say
-	var generated []dag.Task
+	var made *generated
 	if a.err != nil || a.generator || !isZero(&a.result) {
-		o, generated = e.outcome(a)
+		o, made = e.outcome(a)
 	}
 	a.end()
 	e.outputs.keep(a)
@@ -155,8 +154,8 @@ func (e *engine) conclude(w *workers, a *attempt, end time.Time) time.Time {
 	switch {
 	case o == nil:
 		e.plan.Succeed(end, a.id, a.start)
-	case generated != nil:
-		e.splice(a, generated, o)
+	case made != nil:
+		e.splice(a, made, o)
 		fallthrough
 	default:
 		e.plan.Finish(end, a.id, o)
@@ -183,7 +182,7 @@ func (e *engine) release(lease *capacity.Lease) {
 }
 
 // outcome says how an attempt ended, and what it generated.
-func (e *engine) outcome(a *attempt) (*plan.Outcome, []dag.Task) {
+func (e *engine) outcome(a *attempt) (*plan.Outcome, *generated) {
 	o := &plan.Outcome{Class: statelog.Success, Start: a.start}
 	e.classify(a, o)
 	if o.Class == statelog.Success && a.generator {
