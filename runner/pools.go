@@ -283,7 +283,8 @@ func (p *pools) unknown(t *dag.Task) error {
 		}
 	}
 	return &dag.Problem{
-		Task: t.Name, Field: "pool", Text: fmt.Sprintf("there is no pool %q", cmp.Or(t.Pool, p.main)),
+		Task: t.Name, Field: "pool",
+		Text: fmt.Sprintf("there is no pool %q", cmp.Or(t.Pool, p.main)),
 		Hint: "the pools are " + strings.Join(known, ", "),
 	}
 }

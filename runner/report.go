@@ -93,14 +93,29 @@ type TaskReport struct {
 
 	report *Report
 	task   int
+	last   int // number of the last attempt
 }
 
 // history is what the log says of the attempts, by instance.
 type history struct {
-	attempts   []int32
+	started    []int32 // attempts, but for those that were withdrawn
+	number     []int32 // of the last of them
 	start, end []int64
-	details    map[int]*statelog.Record
+	details    map[int]detail
 	nodes      map[int]string
+	before     map[int]timing // of the attempt before one that may be withdrawn
+}
+
+// detail is what is kept of the last attempt if there is something to say of it.
+type detail struct {
+	class  Class
+	reason string
+	result executor.Result
+}
+
+type timing struct {
+	number     int32
+	start, end int64
 }
 
 // report takes a snapshot.
@@ -187,7 +202,7 @@ func (r *Report) task(task, instance int) TaskReport {
 	k := int(r.firsts[task]) + instance
 	t := TaskReport{
 		Name: r.names[task], Task: r.names[task], Index: instance,
-		State: stateNames[r.states[k]], Attempts: int(r.history.attempts[k]),
+		State: stateNames[r.states[k]], Attempts: int(r.history.started[k]),
 		Node: r.history.nodes[k], report: r, task: task,
 	}
 	if r.defs[task].multiplied() {
@@ -199,12 +214,9 @@ func (r *Report) task(task, instance int) TaskReport {
 	if ns := r.history.end[k]; ns != 0 {
 		t.End = time.Unix(0, ns)
 	}
-	if d := r.history.details[k]; d != nil {
-		t.Class, t.Reason = d.Class, d.Reason
-		if d.Result != nil {
-			t.Result = *d.Result
-		}
-	}
+	d := r.history.details[k]
+	t.Class, t.Reason, t.Result = d.class, d.reason, d.result
+	t.last = int(r.history.number[k])
 	return t
 }
 
@@ -212,8 +224,9 @@ func (r *Report) task(task, instance int) TaskReport {
 func (r *Report) read() {
 	n := len(r.states)
 	r.history = &history{
-		attempts: make([]int32, n), start: make([]int64, n), end: make([]int64, n),
-		details: map[int]*statelog.Record{}, nodes: map[int]string{},
+		started: make([]int32, n), number: make([]int32, n),
+		start: make([]int64, n), end: make([]int64, n),
+		details: map[int]detail{}, nodes: map[int]string{}, before: map[int]timing{},
 	}
 	e := r.engine
 	if e == nil {
@@ -251,25 +264,42 @@ func (h *history) add(firsts []int32, rec *statelog.Record) {
 		return
 	}
 	k := int(firsts[rec.Task]) + rec.Instance
+	if rec.Node != "" {
+		h.nodes[k] = rec.Node
+	}
 	switch rec.Kind {
-	case statelog.Intent, statelog.Started:
-		h.attempts[k] = int32(rec.Attempt)
-		h.start[k], h.end[k] = rec.Time.UnixNano(), 0
-		if rec.Node != "" {
-			h.nodes[k] = rec.Node
+	case statelog.Intent:
+		if h.started[k] > 0 {
+			h.before[k] = timing{h.number[k], h.start[k], h.end[k]}
 		}
+		h.started[k]++
+		h.number[k] = int32(rec.Attempt)
+		h.start[k], h.end[k] = rec.Time.UnixNano(), 0
 	case statelog.NotStarted:
-		h.attempts[k]--
-		h.start[k] = 0
+		b := h.before[k]
+		h.started[k]--
+		h.number[k], h.start[k], h.end[k] = b.number, b.start, b.end
+	case statelog.Started:
+		h.start[k] = rec.Time.UnixNano()
 	default:
-		h.start[k], h.end[k] = rec.Start.UnixNano(), rec.Time.UnixNano()
-		if rec.Result != nil || rec.Class != statelog.Success || rec.Reason != "" {
-			rec.Output = nil
-			h.details[k] = rec
-		} else if len(h.details) > 0 {
+		h.ended(k, rec)
+	}
+}
+
+// ended takes the end of an attempt.
+func (h *history) ended(k int, rec *statelog.Record) {
+	h.start[k], h.end[k] = rec.Start.UnixNano(), rec.Time.UnixNano()
+	if rec.Result == nil && rec.Class == statelog.Success && rec.Reason == "" {
+		if len(h.details) > 0 {
 			delete(h.details, k)
 		}
+		return
 	}
+	d := detail{class: rec.Class, reason: rec.Reason}
+	if rec.Result != nil {
+		d.result = *rec.Result
+	}
+	h.details[k] = d
 }
 
 // Stdout returns what is kept of the standard output of the last attempt, and
@@ -293,7 +323,7 @@ func (t TaskReport) capture(s Stream) *capture {
 		return nil
 	}
 	return t.report.engine.outputs.find(outputKey{
-		task: int32(t.task), instance: int32(t.Index), attempt: int32(t.Attempts), stream: s,
+		task: int32(t.task), instance: int32(t.Index), attempt: int32(t.last), stream: s,
 	})
 }
 
@@ -362,7 +392,7 @@ func (r *Report) failures() []error {
 
 func (r *Report) taskError(t TaskReport) *TaskError {
 	err := &TaskError{
-		Task: t.Task, Instance: t.Name, Attempt: t.Attempts, Class: t.Class, Result: t.Result,
+		Task: t.Task, Instance: t.Name, Attempt: t.last, Class: t.Class, Result: t.Result,
 		Tail: t.tail(),
 	}
 	switch {

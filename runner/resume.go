@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,15 +21,30 @@ import (
 // Runner. Attempts that were open are run again under their keys by durable
 // executors, and are lost at no cost to the task otherwise.
 func (r *Runner) Resume(ctx context.Context, id string) (*Handle, error) {
-	return r.open(ctx, id, nil, func() (*Handle, error) { return r.takeUp(ctx, id, nil, nil) })
+	found := func(e *engine) (*Handle, error) { return e.handle, nil }
+	return r.open(ctx, id, found, func() (*Handle, error) { return r.takeUp(ctx, id, nil, nil) })
 }
 
-// Retry reopens a closed run: the named tasks and instances that failed or were
-// killed, and everything downstream of them, get another round of attempts.
+// Retry reopens a closed run, or goes on with one that is open: the named tasks
+// and instances that failed or were killed, and everything downstream of them,
+// get another round of attempts.
 // Without names, everything that failed or was killed does. What completed does
 // not run again. The error is [ErrNothing] if that leaves nothing to do.
 func (r *Runner) Retry(ctx context.Context, id string, names ...string) (*Handle, error) {
-	return r.open(ctx, id, nil, func() (*Handle, error) { return r.takeUp(ctx, id, nil, &names) })
+	for {
+		var active *engine
+		h, err := r.open(ctx, id, func(e *engine) (*Handle, error) {
+			active = e
+			return e.handle, e.retryNow(ctx, names)
+		}, func() (*Handle, error) { return r.takeUp(ctx, id, nil, &names) })
+		if active == nil || !errors.Is(err, ErrOver) {
+			return h, err
+		}
+		// It is just ending: then it can be reopened.
+		if err := active.handle.await(ctx); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // takeUp makes an engine of what the log has of a run. d is what its definition
@@ -188,6 +204,24 @@ func (e *engine) fold(rec *statelog.Record) error {
 		e.closedAt = time.Time{}
 	}
 	return e.plan.Apply(rec, spliced)
+}
+
+// retryNow is Retry of a run that this engine is at work on.
+func (e *engine) retryNow(ctx context.Context, names []string) error {
+	return e.handle.command(ctx, func(p *plan.Plan) error {
+		retries, err := e.retries(names)
+		if err != nil {
+			return err
+		}
+		for _, t := range retries {
+			// What one retry covers downstream may be what another asks for.
+			err := p.Decide(time.Now(), statelog.Retry, t.task, t.instance, true)
+			if errors.Is(err, plan.ErrOver) {
+				return ErrOver
+			}
+		}
+		return nil
+	})
 }
 
 // target is a task, with instance [statelog.WholeTask], or an instance.

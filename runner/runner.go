@@ -123,7 +123,8 @@ func (r *Runner) Ensure(ctx context.Context, id string, d *dag.DAG) (*Handle, er
 	if err := checkRunID(id); err != nil {
 		return nil, err
 	}
-	return r.open(ctx, id, d, func() (*Handle, error) {
+	found := func(e *engine) (*Handle, error) { return e.expect(d) }
+	return r.open(ctx, id, found, func() (*Handle, error) {
 		h, err := r.takeUp(ctx, id, d, nil)
 		if errors.Is(err, statelog.ErrNoRun) {
 			return r.start(ctx, id, d)

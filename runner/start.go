@@ -168,11 +168,12 @@ func (b Backoff) plan() plan.Backoff {
 	return p
 }
 
-// open returns the Handle of the run of that ID if it is active in this Runner,
-// and what f returns if not. Of several callers for the same ID one calls f, and
-// the others wait for what comes of it.
+// open calls found if the run of that ID is active in this Runner, and f if not.
+// Of several callers for the same ID one calls f, and the others wait for what
+// comes of it.
 func (r *Runner) open(
-	ctx context.Context, id string, d *dag.DAG, f func() (*Handle, error),
+	ctx context.Context, id string,
+	found func(*engine) (*Handle, error), f func() (*Handle, error),
 ) (*Handle, error) {
 	for {
 		r.mu.Lock()
@@ -180,7 +181,7 @@ func (r *Runner) open(
 		switch {
 		case active != nil:
 			r.mu.Unlock()
-			return active.expect(d)
+			return found(active)
 		case others == nil:
 			mine := make(chan struct{})
 			if r.opening == nil {

@@ -111,10 +111,12 @@ func (p *Plan) applyDecided(r *statelog.Record) error {
 		p.affected(r, func(i, instance int32) bool { p.applyRetry(i, instance, now); return true })
 	case statelog.FailFast:
 		p.failFast = true
+		p.giveUpRetries()
 		p.freedAll()
 		p.stopAll(statelog.Killed)
 	case statelog.Abort:
 		p.aborted = true
+		p.giveUpRetries()
 		p.freedAll()
 		p.stopAll(statelog.Killed)
 	default:
@@ -226,6 +228,28 @@ func (p *Plan) applyRetry(i, instance int32, now int64) {
 	}
 	if t.admitted() {
 		p.arrive(i, now)
+	}
+}
+
+// giveUpRetries makes failures of the instances that failed and wait for their
+// next attempt, which will not be. Whether the time for it has come already is
+// not recorded, so it must not matter.
+func (p *Plan) giveUpRetries() {
+	for i := range p.tasks {
+		t := &p.tasks[i]
+		if t.over() || len(p.extras) == 0 {
+			continue
+		}
+		for k := t.first; k < t.first+min(t.next, t.instances); k++ {
+			s := p.states[k]
+			if x := p.extras[k]; (s == backoff || s == waiting) && x != nil && x.failures > 0 {
+				p.states[k] = failed
+				t.settled++
+				t.bad++
+				p.counts[Waiting]--
+				p.counts[Failed]++
+			}
+		}
 	}
 }
 
