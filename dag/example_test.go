@@ -167,3 +167,9 @@ func ExampleFormatTasks() {
 	// {"calc_a":{"job":{"command":["calculate","a"]},"children":["report"]}}
 	// <nil>
 }
+
+func ExampleNearest() {
+	known := []string{"resize", "rotate", "crop"}
+	fmt.Printf("%q %q\n", dag.Nearest("rezise", known), dag.Nearest("sharpen", known))
+	// Output: "resize" ""
+}

@@ -2,6 +2,13 @@ package dag
 
 import "strconv"
 
+// Nearest returns what a mistyped name was probably meant to be: the first of
+// the candidates that are nearest to it, or "" if none is near. It is for errors
+// that say "did you mean", as those of this package do.
+func Nearest(name string, candidates []string) string {
+	return newGuesser().nearest(name, candidates)
+}
+
 // A guesser finds what a mistyped name was meant to be. It makes a bounded
 // number of comparisons over its life: in a definition with a million tasks
 // and a thousand wrong names the last ones get no guess.

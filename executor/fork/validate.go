@@ -80,36 +80,9 @@ func unknownOption(name string) error {
 		"command", "commandString", "environment", "workDir", "timeLimitSeconds",
 		dag.Cores, dag.MemoryMB, "resources",
 	}
-	const maxEdits = 3
-	best, least := "", min(maxEdits, len(name)/2)+1
-	for _, m := range members {
-		if d := edits(strings.ToLower(name), strings.ToLower(m)); d < least {
-			best, least = m, d
-		}
-	}
+	best := dag.Nearest(name, members)
 	if best != "" {
 		return fmt.Errorf("option %q is unknown; did you mean %s?", name, best)
 	}
 	return fmt.Errorf("option %q is unknown: local processes take none", name)
-}
-
-// edits is the number of bytes to insert, delete or replace.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0]++
-		for j := range len(b) {
-			substitute := corner
-			if a[i] != b[j] {
-				substitute++
-			}
-			corner = row[j+1]
-			row[j+1] = min(substitute, row[j]+1, corner+1)
-		}
-	}
-	return row[len(b)]
 }

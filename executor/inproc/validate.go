@@ -77,7 +77,7 @@ func (e *Executor) unknown(name string) error {
 	names := e.Names()
 	var text strings.Builder
 	fmt.Fprintf(&text, "inproc: unknown function %q", name)
-	if best := nearest(name, names); best != "" {
+	if best := dag.Nearest(name, names); best != "" {
 		fmt.Fprintf(&text, "; did you mean %q?", best)
 	}
 	switch {
@@ -90,36 +90,4 @@ func (e *Executor) unknown(name string) error {
 		fmt.Fprintf(&text, " (known: %s)", strings.Join(names, ", "))
 	}
 	return errors.New(text.String())
-}
-
-// nearest returns the name that is closest to want, or "" if none is close: about
-// a third of its letters may differ.
-func nearest(want string, names []string) string {
-	best, least := "", len(want)/3+2
-	for _, name := range names {
-		if d := distance(strings.ToLower(want), strings.ToLower(name)); d < least {
-			best, least = name, d
-		}
-	}
-	return best
-}
-
-// distance is the number of bytes to insert, delete or replace.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = min(diagonal, row[j], row[j+1]) + 1
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
