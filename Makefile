@@ -59,9 +59,7 @@ examples: ## Run the quickstart.
 .PHONY: fuzz
 fuzz: ## Run every fuzz target of every package for FUZZTIME.
 	@go test -list='^Fuzz' $(PKG) | .ci/fuzz-targets | while read -r pkg target; do \
-		echo "go test -fuzz='^$$target\$$' -fuzztime=$(FUZZTIME) $$pkg"; \
-		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) \
-			-fuzzminimizetime=1000x "$$pkg" </dev/null; \
+		.ci/fuzz "$$pkg" "$$target" $(FUZZTIME); \
 	done
 
 .PHONY: bench
