@@ -2,18 +2,13 @@ package runner
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/expand"
 	"github.com/daggy-go/daggy/runner/internal/plan"
-	"github.com/daggy-go/daggy/statelog"
 )
 
 // State of an instance (R1).
@@ -94,28 +89,6 @@ type TaskReport struct {
 	report *Report
 	task   int
 	last   int // number of the last attempt
-}
-
-// history is what the log says of the attempts, by instance.
-type history struct {
-	started    []int32 // attempts, but for those that were withdrawn
-	number     []int32 // of the last of them
-	start, end []int64
-	details    map[int]detail
-	nodes      map[int]string
-	before     map[int]timing // of the attempt before one that may be withdrawn
-}
-
-// detail is what is kept of the last attempt if there is something to say of it.
-type detail struct {
-	class  Class
-	reason string
-	result executor.Result
-}
-
-type timing struct {
-	number     int32
-	start, end int64
 }
 
 // report takes a snapshot.
@@ -254,54 +227,6 @@ func (r *Report) read() {
 	}
 }
 
-func (h *history) add(firsts []int32, rec *statelog.Record) {
-	switch rec.Kind {
-	case statelog.Intent, statelog.Started, statelog.Done, statelog.Lost, statelog.NotStarted:
-	default:
-		return
-	}
-	if rec.Task >= len(firsts)-1 {
-		return
-	}
-	k := int(firsts[rec.Task]) + rec.Instance
-	if rec.Node != "" {
-		h.nodes[k] = rec.Node
-	}
-	switch rec.Kind {
-	case statelog.Intent:
-		if h.started[k] > 0 {
-			h.before[k] = timing{h.number[k], h.start[k], h.end[k]}
-		}
-		h.started[k]++
-		h.number[k] = int32(rec.Attempt)
-		h.start[k], h.end[k] = rec.Time.UnixNano(), 0
-	case statelog.NotStarted:
-		b := h.before[k]
-		h.started[k]--
-		h.number[k], h.start[k], h.end[k] = b.number, b.start, b.end
-	case statelog.Started:
-		h.start[k] = rec.Time.UnixNano()
-	default:
-		h.ended(k, rec)
-	}
-}
-
-// ended takes the end of an attempt.
-func (h *history) ended(k int, rec *statelog.Record) {
-	h.start[k], h.end[k] = rec.Start.UnixNano(), rec.Time.UnixNano()
-	if rec.Result == nil && rec.Class == statelog.Success && rec.Reason == "" {
-		if len(h.details) > 0 {
-			delete(h.details, k)
-		}
-		return
-	}
-	d := detail{class: rec.Class, reason: rec.Reason}
-	if rec.Result != nil {
-		d.result = *rec.Result
-	}
-	h.details[k] = d
-}
-
 // Stdout returns what is kept of the standard output of the last attempt, and
 // how many bytes were dropped.
 func (t TaskReport) Stdout() (data []byte, dropped int64) { return t.output(Stdout) }
@@ -337,71 +262,4 @@ func (t TaskReport) tail() string {
 		}
 	}
 	return ""
-}
-
-// runError says why a run that is over did not complete.
-func (e *engine) runError(r *Report) error {
-	if r.State == RunCompleted {
-		return nil
-	}
-	err := &RunError{Run: r.Run, State: r.State, Failed: r.Counts[Failed]}
-	var all *multierror.Error
-	e.mu.Lock()
-	cause, left := e.cause, e.left
-	e.mu.Unlock()
-	if r.State == RunKilled {
-		all = multierror.Append(all, ErrAborted)
-	}
-	if cause != nil && r.State == RunInterrupted {
-		if !errors.Is(cause, ErrInterrupted) {
-			cause = fmt.Errorf("%w: %w", ErrInterrupted, cause)
-		}
-		all = multierror.Append(all, cause)
-	}
-	for _, name := range left {
-		all = multierror.Append(all, fmt.Errorf("%w: %s", ErrStillRunning, name))
-	}
-	all = multierror.Append(all, r.failures()...)
-	err.Err = all.ErrorOrNil()
-	if err.Err == nil {
-		err.Err = fmt.Errorf("%d of the instances were killed", r.Counts[Killed])
-	}
-	return err
-}
-
-// failures returns an error for each instance that failed by itself.
-func (r *Report) failures() []error {
-	if r.Counts[Failed] == 0 {
-		return nil
-	}
-	r.once.Do(r.read)
-	var errs []error
-	for i := range r.names {
-		for k := r.firsts[i]; k < r.firsts[i+1]; k++ {
-			if r.states[k] != plan.Failed {
-				continue
-			}
-			if len(errs) == maxErrors {
-				return append(errs, fmt.Errorf("and %d more", r.Counts[Failed]-len(errs)))
-			}
-			errs = append(errs, r.taskError(r.task(i, int(k-r.firsts[i]))))
-		}
-	}
-	return errs
-}
-
-func (r *Report) taskError(t TaskReport) *TaskError {
-	err := &TaskError{
-		Task: t.Task, Instance: t.Name, Attempt: t.last, Class: t.Class, Result: t.Result,
-		Tail: t.tail(),
-	}
-	switch {
-	case t.Reason != "" && t.Result.OK():
-		err.Err = errors.New(t.Reason)
-	case t.Reason != "":
-		err.Err = fmt.Errorf("%s: %s", t.Result, t.Reason)
-	default:
-		err.Err = errors.New(t.Result.String())
-	}
-	return err
 }

@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/runner/internal/plan"
 	"github.com/daggy-go/daggy/statelog"
@@ -167,18 +166,6 @@ func (e *engine) conclude(w *workers, a *attempt, end time.Time) time.Time {
 	e.forget(a)
 	e.release(lease)
 	return end
-}
-
-// release gives a lease back. mu is held, but not while those are told who wait
-// for room.
-func (e *engine) release(lease *capacity.Lease) {
-	if lease == nil {
-		return
-	}
-	e.mu.Unlock()
-	lease.Release()
-	e.mu.Lock()
-	e.askBlocked() // what was held may be just enough
 }
 
 // outcome says how an attempt ended, and what it generated.

@@ -1,0 +1,57 @@
+package runner
+
+import (
+	"context"
+	"time"
+)
+
+// interrupt ends the run so that it can go on later.
+func (e *engine) interrupt(cause error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.interruptNow(cause)
+}
+
+// interruptNow is interrupt with mu held.
+func (e *engine) interruptNow(cause error) {
+	if e.closing || e.plan.Interrupted() {
+		return
+	}
+	e.cause = cause
+	e.plan.Interrupt(time.Now())
+	e.pump()
+	e.stopDeadline()
+}
+
+// finishIfOver ends the engine when the plan is done and all workers are gone.
+func (e *engine) finishIfOver() {
+	if !e.closing || e.over || e.running > 0 || e.logErr == nil && e.plan.Pending() {
+		return
+	}
+	e.over = true
+	if e.closedAt.IsZero() {
+		e.closedAt = time.Now() // it ends without its log
+	}
+	for _, t := range [...]*time.Timer{e.timer, e.deadline} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	close(e.wake)
+	if e.news != nil {
+		close(e.news)
+		e.news = nil
+	}
+	go e.finish()
+}
+
+// finish waits for the engine's own goroutines and lets go of what it holds.
+func (e *engine) finish() {
+	for i := len(e.cleanup) - 1; i >= 0; i-- {
+		e.cleanup[i]()
+	}
+	e.stop(context.Canceled)
+	e.watching.Wait()
+	e.stopAppends(context.Canceled)
+	close(e.finished)
+}
