@@ -2,6 +2,7 @@ package dag
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 )
 
@@ -115,7 +116,39 @@ func cloneAny(v any) any {
 			c[i] = cloneAny(c[i])
 		}
 		return c
+	case nil, string, bool, int, int64, float64:
+		return v
 	default:
+		return cloneTyped(reflect.ValueOf(v)).Interface()
+	}
+}
+
+// cloneTyped copies the slices and maps of other types that Go programs may
+// put into options.
+func cloneTyped(v reflect.Value) reflect.Value {
+	switch {
+	case v.Kind() == reflect.Slice && !v.IsNil():
+		c := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		for i := range v.Len() {
+			c.Index(i).Set(cloneElement(v.Index(i)))
+		}
+		return c
+	case v.Kind() == reflect.Map && !v.IsNil():
+		c := reflect.MakeMapWithSize(v.Type(), v.Len())
+		for _, key := range v.MapKeys() {
+			c.SetMapIndex(key, cloneElement(v.MapIndex(key)))
+		}
+		return c
+	}
+	return v
+}
+
+func cloneElement(v reflect.Value) reflect.Value {
+	if v.Kind() != reflect.Interface {
+		return cloneTyped(v)
+	}
+	if v.IsNil() {
 		return v
 	}
+	return reflect.ValueOf(cloneAny(v.Interface()))
 }

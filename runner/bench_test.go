@@ -113,18 +113,19 @@ func (s shape) compressed(n int) ([][]int32, []int32) {
 }
 
 // versus times two things in rounds that take turns, so that what else the
-// machine does hits both, and reports the ratio of their totals.
+// machine does hits both, and reports the median of the ratios.
 func versus(b *testing.B, unit string, ours, reference func()) {
 	b.Helper()
-	var mine, its time.Duration
+	var ratios []float64
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		its += timed(reference)
+		its := timed(reference)
 		b.StartTimer()
-		mine += timed(ours)
+		ratios = append(ratios, float64(timed(ours))/float64(its))
 	}
-	b.ReportMetric(float64(mine)/float64(its), unit)
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], unit)
 }
 
 // timed runs f on a clean heap.

@@ -2,8 +2,6 @@ package runner
 
 import (
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
 
 	"github.com/hashicorp/go-multierror"
@@ -53,15 +51,20 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	d = ownTasks(d)
 	x := expand.Expander{Limits: r.Limits}
 	checked, err := x.Check(d)
 	if err != nil {
 		return nil, multierror.Append(err, pools.misfits(d, x)...).ErrorOrNil()
 	}
+	// Only now: what is wrong may be that it cannot be copied.
+	frame := frameOf(d)
+	pools.own(frame.PoolOptions)
+	if err := ownTemplates(x, d.Tasks, checked.Templates, &frame); err != nil {
+		return nil, err
+	}
 	def := &definition{
 		graph:  checked.Graph,
-		frame:  frameOf(d),
+		frame:  frame,
 		opened: len(d.Tasks),
 		pools:  pools,
 		limits: r.Limits.WithDefaults(),
@@ -72,34 +75,30 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 	return def, nil
 }
 
-// ownTasks returns d with copies of what templates share with the tasks that they
-// are made of: the caller may alter these once the run has started (R8).
-func ownTasks(d *dag.DAG) *dag.DAG {
-	own := *d
-	own.JobDefaults = cloneJob(d.JobDefaults)
-	all := !reflect.ValueOf(d.JobDefaults).IsZero()
-	copied := false
-	for i := range d.Tasks {
-		if !all && isPlain(&d.Tasks[i]) {
+// ownTemplates makes the templates again of copies of their tasks. Templates
+// share what they can with the tasks that they are made of, and the caller may
+// alter these once the run has started (R8).
+func ownTemplates(
+	x expand.Expander, tasks []dag.Task, templates []*expand.Template, frame *dag.DAG,
+) error {
+	for i, t := range templates {
+		if t == nil {
 			continue
 		}
-		if !copied {
-			own.Tasks, copied = slices.Clone(d.Tasks), true
+		var err error
+		templates[i], err = x.Compile(tasks[i].Clone(), frame.JobDefaults, frame.Parameters)
+		if err != nil {
+			return err
 		}
-		own.Tasks[i].Job = cloneJob(d.Tasks[i].Job)
-		own.Tasks[i].Parameters = maps.Clone(d.Tasks[i].Parameters)
 	}
-	return &own
+	return nil
 }
 
+// frameOf returns a copy of d without its tasks.
 func frameOf(d *dag.DAG) dag.DAG {
-	return dag.DAG{
-		Tags:        maps.Clone(d.Tags),
-		Parameters:  maps.Clone(d.Parameters),
-		JobDefaults: cloneJob(d.JobDefaults),
-		Pool:        d.Pool,
-		PoolOptions: cloneOptions(d.PoolOptions),
-	}
+	frame := *d
+	frame.Tasks = nil
+	return *frame.Clone()
 }
 
 // add adds tasks, with their templates, if there is no problem with any of them.
@@ -271,44 +270,9 @@ func (def *definition) multipliedTo(i int) int {
 	return def.tasks[i].more.template.Len()
 }
 
-// withoutEdges returns t but for its edges, which are in the graph.
+// withoutEdges returns a copy of t but for its edges, which are in the graph.
 func withoutEdges(t *dag.Task) dag.Task {
 	c := *t
 	c.Parents, c.Children = nil, nil
-	return c
-}
-
-func cloneJob(j dag.Job) dag.Job {
-	j.Command = slices.Clone(j.Command)
-	j.Environment = slices.Clone(j.Environment)
-	j.Resources = maps.Clone(j.Resources)
-	j.Options = cloneOptions(j.Options)
-	return j
-}
-
-func cloneOptions(m map[string]any) map[string]any {
-	if m == nil {
-		return nil
-	}
-	c := make(map[string]any, len(m))
-	for k, v := range m {
-		c[k] = cloneOption(v)
-	}
-	return c
-}
-
-func cloneOption(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		return cloneOptions(v)
-	case []any:
-		c := make([]any, len(v))
-		for i := range v {
-			c[i] = cloneOption(v[i])
-		}
-		return c
-	case []string:
-		return slices.Clone(v)
-	}
-	return v
+	return c.Clone()
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/runner"
 )
 
@@ -94,4 +95,23 @@ func TestRetryOfAnActiveRun(t *testing.T) { // R10
 		require.NoError(t, err)
 		require.Equal(t, []string{"long", "a", "a", "b"}, ex.order())
 	})
+}
+
+func TestOptionsThatHoldThemselvesAreRefused(t *testing.T) {
+	t.Parallel()
+	loop := map[string]any{}
+	loop["again"] = loop
+	for name, change := range map[string]func(*dag.DAG){
+		"task":     func(d *dag.DAG) { d.Tasks[0].Job.Options = loop },
+		"defaults": func(d *dag.DAG) { d.JobDefaults.Options = loop },
+		"pool":     func(d *dag.DAG) { d.PoolOptions = loop },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := tasks(task("a"))
+			change(d)
+			_, err := (&runner.Runner{Executor: &recorder{}}).Run(t.Context(), d)
+			require.ErrorIs(t, err, dag.ErrInvalid)
+		})
+	}
 }

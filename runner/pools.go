@@ -56,7 +56,7 @@ func (r *Runner) pools(d *dag.DAG) (*pools, error) {
 	p := &pools{
 		byName:  map[string]int{},
 		byAsk:   map[string]int{},
-		options: cloneOptions(d.PoolOptions),
+		options: d.PoolOptions,
 		main:    d.Pool,
 	}
 	if r.Pools[""] != nil && r.Executor != nil {
@@ -98,6 +98,16 @@ func (r *Runner) poolDef(name string, ex executor.Executor, p *pools) poolDef {
 		def.options = p.options
 	}
 	return def
+}
+
+// own replaces what the pools share with a definition that may be altered.
+func (p *pools) own(options map[string]any) {
+	p.options = options
+	for i := range p.list {
+		if p.list[i].name == p.main {
+			p.list[i].options = options
+		}
+	}
 }
 
 // defaultExecutor is that of pool "" if the Runner names none. All runs of the
