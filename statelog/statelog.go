@@ -48,6 +48,15 @@ type Locker interface {
 	Lock(ctx context.Context, run, engine string) (release func() error, err error)
 }
 
+// Leased is a [Locker] that gives a run for a time and renews that by itself, so
+// that a lock can be lost. Optional; find it with [As].
+type Leased interface {
+	// OnLost has f called once, on a goroutine of its own, when the engine's
+	// lock of the run could not be renewed: early enough before anybody else
+	// can have it for work to be stopped. stop takes that back.
+	OnLost(run, engine string, f func()) (stop func())
+}
+
 // Immediate is a log whose Append takes no longer than storing the records in
 // memory. The runner then appends where it stands instead of waiting for the
 // log elsewhere. Optional; find it with [As].
