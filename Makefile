@@ -7,6 +7,9 @@ SHELL := /bin/bash
 # Tools run by "go run", at these versions, and stay out of go.mod.
 GOLANGCI_LINT ?= go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
+# Modules of their own have packages that ./... does not reach.
+NESTED = $(if $(filter ./...,$(PKG)),internal/integration)
+
 PKG       ?= ./...
 SYSTEMS   ?= linux darwin windows
 FUZZTIME  ?= 60s
@@ -35,18 +38,24 @@ vet: ## Compile and vet for each of SYSTEMS.
 		echo "GOOS=$$os go vet $(PKG)"; \
 		GOOS=$$os go vet $(PKG); \
 	done
+	@for dir in $(NESTED); do echo "go -C $$dir vet ./..."; go -C $$dir vet ./...; done
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml.
 	$(GOLANGCI_LINT) run $(PKG)
+	@for dir in $(NESTED); do echo "lint $$dir"; (cd $$dir && $(GOLANGCI_LINT) run); done
 
 .PHONY: setup
 setup: ## Install what the race detector needs, where that is missing.
 	@.ci/setup
 
 .PHONY: test
-test: setup ## Run all tests with the race detector.
+test: setup ## Run all tests with the race detector, those that need servers too.
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout=30m $(PKG)
+	@for dir in $(NESTED); do \
+		echo "go -C $$dir test -race ./..."; \
+		CGO_ENABLED=1 go -C $$dir test -race -shuffle=on -timeout=30m ./...; \
+	done
 
 .PHONY: race
 race: setup ## Hunt for races: all tests COUNT times, on 1, 2 and 4 processors.
@@ -78,5 +87,6 @@ cover: ## Say how much of each function the tests reach.
 	go tool cover -func=cover.out
 
 .PHONY: tidy
-tidy: ## Tidy go.mod and go.sum.
+tidy: ## Tidy go.mod and go.sum of all modules.
 	go mod tidy
+	@for dir in $(NESTED); do go -C $$dir mod tidy; done

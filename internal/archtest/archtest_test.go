@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -73,6 +72,8 @@ func TestViolationsAreFound(t *testing.T) {
 		{"suite imports testing", "executor/executortest/x.go", "testing", false},
 		{"runner imports testify", "runner/x.go", "github.com/stretchr/testify/require", true},
 		{"runner draws", "runner/x.go", "github.com/vbauerster/mpb/v8", true},
+		{"log brings a driver", "statelog/sqllog/x.go", "github.com/jackc/pgx/v5/stdlib", true},
+		{"servers bring drivers", "internal/integration/x.go", "modernc.org/sqlite", false},
 		{"unknown package", "util/x.go", "fmt", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -152,7 +153,8 @@ func matchesAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, name) })
 }
 
-// moduleFiles reads the imports of every Go file of the module.
+// moduleFiles reads the imports of every Go file of the module, and of those
+// nested in it, which keep to the same rules.
 func moduleFiles(t *testing.T) []file {
 	t.Helper()
 	root := filepath.Join("..", "..")
@@ -175,17 +177,14 @@ func moduleFiles(t *testing.T) []file {
 	return files
 }
 
-// skipDir leaves out what the go command leaves out: hidden directories,
-// testdata, and modules of their own.
+// skipDir leaves out what the go command leaves out: hidden directories and
+// testdata.
 func skipDir(root, dir string) error {
 	if dir == root {
 		return nil
 	}
 	base := filepath.Base(dir)
 	if base == "testdata" || base == "vendor" || strings.HasPrefix(base, ".") || base[0] == '_' {
-		return filepath.SkipDir
-	}
-	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 		return filepath.SkipDir
 	}
 	return nil

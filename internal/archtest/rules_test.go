@@ -171,7 +171,17 @@ var outsides = []outside{
 	},
 	{
 		"github.com/redis/...",
-		[]string{"statelog/redislog"},
+		[]string{"statelog/redislog", "internal/integration/..."},
 		"only users of Redis pay for its client",
+	},
+	{
+		"github.com/jackc/...",
+		[]string{"internal/integration/..."},
+		"programs bring the driver of their database",
+	},
+	{
+		"modernc.org/...",
+		[]string{"internal/integration/..."},
+		"programs bring the driver of their database",
 	},
 }

@@ -1,0 +1,5 @@
+package integration_test
+
+import (
+	_ "modernc.org/sqlite" // driver "sqlite"
+)
