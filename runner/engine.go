@@ -42,8 +42,6 @@ type engine struct {
 	appends     context.Context //nolint:containedctx // as above
 	stopAppends context.CancelCauseFunc
 
-	clock clock
-
 	mu       sync.Mutex
 	def      *definition
 	plan     *plan.Plan
@@ -57,9 +55,8 @@ type engine struct {
 	inFlight int    // records that are being appended
 	from     uint64 // the last record before this engine's
 	news     chan struct{}
-	lastEnd  time.Time // of an attempt
-	running  int       // workers
-	closing  bool      // the plan asked for the end
+	running  int  // workers
+	closing  bool // the plan asked for the end
 	over     bool
 	cause    error    // why the run was interrupted
 	logErr   error    // why the log takes no more
@@ -86,7 +83,6 @@ type workers struct {
 	count    int
 	starting bool // one was started and has not taken an attempt yet
 	coming   int  // how many take an attempt next, the one that starts included
-	taken    atomic.Uint32
 }
 
 // pump hands out what the plan decided. It is called with mu held after every

@@ -131,10 +131,11 @@ func (p *pools) check(t *dag.Task, template *expand.Template) error {
 	if !ok {
 		return p.unknown(t)
 	}
-	if groups(t, template) {
+	job, barrier := jobOf(t, template)
+	if barrier {
 		return nil
 	}
-	if err := p.list[i].validate(jobOf(t, template)); err != nil {
+	if err := p.list[i].validate(job); err != nil {
 		return unfit(t, "job", err)
 	}
 	return nil
@@ -163,55 +164,40 @@ func (p *pools) poolOf(t *dag.Task) (int, bool) {
 	return i, ok
 }
 
-// jobOf returns the job of a task with its parameters not yet put in.
-func jobOf(t *dag.Task, template *expand.Template) dag.Job {
+// jobOf returns the job of a task with its parameters not yet put in, and
+// whether the task only groups.
+func jobOf(t *dag.Task, template *expand.Template) (job dag.Job, barrier bool) {
 	if template != nil {
-		return template.Job()
+		return template.Job(), template.Groups()
 	}
-	return t.Job
-}
-
-// groups reports whether the task only groups.
-func groups(t *dag.Task, template *expand.Template) bool {
-	if template != nil {
-		return template.Groups()
-	}
-	return len(t.Job.Command) == 0 && len(t.Job.Options) == 0
-}
-
-// asksFor returns the resources of a task.
-func asksFor(t *dag.Task, template *expand.Template) capacity.Resources {
-	if template != nil {
-		return template.Job().Resources
-	}
-	return t.Job.Resources
+	return t.Job, len(t.Job.Command) == 0 && len(t.Job.Options) == 0
 }
 
 // place finds the group of a task that was checked.
 func (p *pools) place(t *dag.Task, template *expand.Template, planned *plan.Task) error {
 	i, _ := p.poolOf(t)
 	pool := &p.list[i]
-	if pool.allocator == nil || planned.Barrier || len(asksFor(t, template)) == 0 {
+	job, _ := jobOf(t, template)
+	if pool.allocator == nil || planned.Barrier || len(job.Resources) == 0 {
 		if pool.group < 0 {
 			if err := p.satisfiable(pool, t, nil); err != nil && !planned.Barrier {
 				return err
 			}
 			pool.group = p.addGroup(i, nil)
 		}
-		planned.Group = int32(pool.group)
+		planned.Group = pool.group
 		return nil
 	}
-	resources := asksFor(t, template)
-	ask := askKey(i, resources)
+	ask := askKey(i, job.Resources)
 	group, ok := p.byAsk[ask]
 	if !ok {
-		if err := p.satisfiable(pool, t, resources); err != nil {
+		if err := p.satisfiable(pool, t, job.Resources); err != nil {
 			return err
 		}
-		group = p.addGroup(i, maps.Clone(resources))
+		group = p.addGroup(i, maps.Clone(job.Resources))
 		p.byAsk[ask] = group
 	}
-	planned.Group = int32(group)
+	planned.Group = group
 	return nil
 }
 

@@ -75,9 +75,9 @@ func (p *Plan) addTasks(tasks []Task) {
 	for i := range tasks {
 		c := &tasks[i]
 		t := task{
-			instances: c.Instances,
+			instances: int32(c.Instances),
 			first:     int32(first + total),
-			group:     c.Group,
+			group:     int32(c.Group),
 			policy:    p.policyIndex(c.Policy),
 			parents:   int32(len(p.graph.Parents(base + i))),
 		}
@@ -88,7 +88,7 @@ func (p *Plan) addTasks(tasks []Task) {
 			t.flags |= generator
 		}
 		p.tasks = append(p.tasks, t)
-		total += int(c.Instances)
+		total += c.Instances
 	}
 	p.states = append(p.states, make([]state, total)...)
 	p.counts[Waiting] += total
