@@ -1,5 +1,0 @@
-package integration_test
-
-import (
-	_ "modernc.org/sqlite" // driver "sqlite"
-)

@@ -1,0 +1,68 @@
+package sqllog_test
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	_ "modernc.org/sqlite" // driver "sqlite"
+
+	"github.com/daggy-go/daggy/internal/integration/servertest"
+	"github.com/daggy-go/daggy/statelog/sqllog"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// prefixes numbers the logs, so that many can share a database.
+var prefixes atomic.Int64
+
+// A database is where the tests make their logs.
+type database struct {
+	dialect sqllog.Dialect
+	// open returns connections to a database that lives as long as the test.
+	open func(tb testing.TB) *sql.DB
+}
+
+// databases starts what there is, each once for the test.
+func databases(tb testing.TB) map[string]database {
+	tb.Helper()
+	pg := servertest.StartPostgres(tb)
+	return map[string]database{
+		"PostgreSQL": {sqllog.Postgres, func(tb testing.TB) *sql.DB {
+			tb.Helper()
+			db := pg.Open(tb)
+			db.SetMaxOpenConns(10)
+			return db
+		}},
+		"SQLite": {sqllog.SQLite, openSQLite},
+	}
+}
+
+func openSQLite(tb testing.TB) *sql.DB {
+	tb.Helper()
+	return openFile(tb, filepath.Join(tb.TempDir(), "log.db"))
+}
+
+func openFile(tb testing.TB, path string) *sql.DB {
+	tb.Helper()
+	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	db, err := sql.Open("sqlite", dsn)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
+	return db
+}
+
+// newLog makes a log with tables of its own.
+func newLog(tb testing.TB, db *sql.DB, c sqllog.Config) *sqllog.Log {
+	tb.Helper()
+	if c.Prefix == "" {
+		c.Prefix = fmt.Sprintf("log%d_", prefixes.Add(1))
+	}
+	log, err := sqllog.Open(tb.Context(), db, c)
+	require.NoError(tb, err)
+	return log
+}

@@ -1,0 +1,147 @@
+package sqllog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/daggy-go/daggy/statelog"
+)
+
+const (
+	// pageBytes is about how much is read at a time.
+	pageBytes = 1 << 20
+	// firstPage and maxPage are how many batches a page may have. Pages grow as
+	// long as they have less than pageBytes.
+	firstPage, maxPage = 16, 4096
+)
+
+// Read yields the run's records after the given number. It reads in pages, of a
+// megabyte or one batch each, and has no connection while it yields them. A run
+// that is removed meanwhile ends with an error.
+func (l *Log) Read(
+	ctx context.Context, run string, after uint64,
+) iter.Seq2[statelog.Record, error] {
+	r := reader{log: l, run: run, limit: firstPage, next: after}
+	err := l.settle(ctx, run)
+	if err == nil {
+		r.id, r.end, err = l.find(ctx, run)
+	}
+	return func(yield func(statelog.Record, error) bool) {
+		r, err := r, err // a sequence may be used more than once
+		more := true
+		for err == nil && more && r.next < r.end {
+			var batches []stored
+			if batches, err = r.page(ctx); err == nil {
+				more, err = r.yield(batches, yield)
+			}
+		}
+		if err != nil {
+			yield(statelog.Record{}, fmt.Errorf("sqllog: read run %q: %w", run, err))
+		}
+	}
+}
+
+// A reader is at some place in a run.
+type reader struct {
+	log   *Log
+	run   string
+	id    int64
+	next  uint64 // the number before the next record
+	end   uint64
+	limit int
+}
+
+// A stored batch is a row of the table.
+type stored struct {
+	first, last uint64
+	data        []byte
+}
+
+// page reads the next batches.
+func (r *reader) page(ctx context.Context) ([]stored, error) {
+	rows, err := r.log.store.query(ctx, r.log.sql.page,
+		r.id, int64(r.next), int64(min(r.end, math.MaxInt64)), r.limit)
+	if err != nil {
+		return nil, err
+	}
+	var page []stored
+	size := 0
+	for size < pageBytes && rows.Next() {
+		var b stored
+		if err := rows.Scan(&b.first, &b.last, &b.data); err != nil {
+			return nil, errors.Join(err, rows.close())
+		}
+		page = append(page, b)
+		size += len(b.data)
+	}
+	// What is left of the rows is thrown away, so the next page is made smaller.
+	switch {
+	case size >= pageBytes:
+		r.limit = max(1, len(page))
+	case len(page) == r.limit:
+		r.limit = min(2*r.limit, maxPage)
+	}
+	if err := errors.Join(rows.Err(), rows.close()); err != nil {
+		return nil, err
+	}
+	if len(page) == 0 {
+		return nil, r.missing(ctx)
+	}
+	return page, nil
+}
+
+// missing says why there is nothing where there should be.
+func (r *reader) missing(ctx context.Context) error {
+	id, _, err := r.log.find(ctx, r.run)
+	switch {
+	case err != nil:
+		return err
+	case id != r.id:
+		return statelog.ErrNoRun // it was removed, and another one has its ID
+	}
+	return r.damage(r.next+1, errors.New("there is no such batch"))
+}
+
+// yield decodes batches and yields their records. It reports false if the loop
+// has ended.
+func (r *reader) yield(
+	page []stored, yield func(statelog.Record, error) bool,
+) (more bool, err error) {
+	for i, b := range page {
+		// A sequence may begin in the middle of a batch, and there alone.
+		if b.first == 0 || b.first > r.next+1 {
+			return false, r.damage(r.next+1, errors.New("there is no such batch"))
+		}
+		for rec, err := range decode(r.run, b.first-1, b.data) {
+			switch {
+			case err != nil:
+				return false, r.damage(rec.Seq, err)
+			case rec.Seq <= r.next:
+				continue
+			case rec.Seq > b.last:
+				return false, r.damage(rec.Seq, errors.New("the batch has more records"))
+			}
+			r.next = rec.Seq
+			if !yield(rec, nil) {
+				return false, nil
+			}
+		}
+		if r.next != b.last {
+			return false, r.damage(r.next+1, errCutShort)
+		}
+		page[i].data = nil // it is not needed while the loop works on the rest
+	}
+	return true, nil
+}
+
+// damage says where the tables are damaged. A newer version is no damage.
+func (r *reader) damage(seq uint64, err error) error {
+	if _, ok := errors.AsType[*VersionError](err); ok {
+		return fmt.Errorf("record %d: %w", seq, err)
+	}
+	path := fmt.Sprintf("table %sbatches (run_id %d)", r.log.config.Prefix, r.id)
+	return &statelog.CorruptError{Path: path, Offset: -1, Seq: seq, Err: err}
+}
