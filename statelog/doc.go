@@ -37,7 +37,8 @@
 // the engine's ID, never by assuming (engine).
 //
 // L4. An engine that goes on with a run appends Resumed first, or Reopened if the
-// run is closed, and calls no executor before that is durable (engine).
+// run is closed, and calls no executor before that is durable (engine). One that
+// goes in good order appends Detached last (engine).
 //
 // L5. A log on disk cuts off a last batch that was not written whole, and says
 // so; any other damage is an error that names the place (log). A sync that failed

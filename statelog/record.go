@@ -39,6 +39,9 @@ const (
 	Closed
 	// Reopened: a closed run goes on, to try again what did not complete.
 	Reopened
+	// Detached: the engine left the run in good order. What it left open goes on
+	// with durable executors. An engine that died leaves no such record.
+	Detached
 )
 
 // A Decision is what a Decided record decides.
@@ -127,7 +130,8 @@ type Record struct {
 	// Delay is how long the next attempt waits, in Done and Lost. Negative:
 	// there is none, the outcome is final.
 	Delay time.Duration
-	// Reason is for people, in Done, Lost, NotStarted, Decided and Closed.
+	// Reason is for people, in Done, Lost, NotStarted, Decided, Closed and
+	// Detached.
 	Reason string
 
 	// Decision is set in Decided, and All widens it.

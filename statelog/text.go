@@ -17,6 +17,7 @@ var kinds = []string{
 	Decided:    "decided",
 	Closed:     "closed",
 	Reopened:   "reopened",
+	Detached:   "detached",
 }
 
 var decisions = []string{

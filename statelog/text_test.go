@@ -55,13 +55,14 @@ func TestTextsAndNumbersStay(t *testing.T) {
 		})
 	}
 	require.Equal(t, statelog.Reopened, statelog.Kind(10))
+	require.Equal(t, statelog.Detached, statelog.Kind(11))
 	require.Equal(t, statelog.Abort, statelog.Decision(6))
 	require.Equal(t, statelog.Interrupted, statelog.Class(10))
 }
 
 func TestTextsAreReadBack(t *testing.T) {
 	t.Parallel()
-	for want := statelog.Opened; want <= statelog.Reopened; want++ {
+	for want := statelog.Opened; want <= statelog.Detached; want++ {
 		var got statelog.Kind
 		require.NoError(t, got.UnmarshalText([]byte(want.String())))
 		require.Equal(t, want, got)

@@ -90,7 +90,7 @@ func TestWhatDoesNotFitComesBack(t *testing.T) {
 		"state":               {State: "failed"},
 		"all":                 {All: true},
 	} {
-		for kind := statelog.Opened; kind <= statelog.Reopened; kind++ {
+		for kind := statelog.Opened; kind <= statelog.Detached; kind++ {
 			t.Run(fmt.Sprintf("%s/%s", name, kind), func(t *testing.T) {
 				t.Parallel()
 				log := memlog.New()

@@ -110,6 +110,7 @@ func decisions() []statelog.Record {
 // turns end a run and go on with it.
 func turns() []statelog.Record {
 	return []statelog.Record{
+		{Kind: statelog.Detached, Reason: "interrupted"},
 		{Kind: statelog.Resumed, Engine: "4e5f6071", Pools: pools()},
 		{Kind: statelog.Closed, State: "failed", Reason: "pull failed"},
 		{Kind: statelog.Reopened, Engine: "8293a4b5", Pools: pools()},
