@@ -140,7 +140,7 @@ func TestBinaryRefusesToWrite(t *testing.T) {
 	t.Parallel()
 	for name, rec := range map[string]statelog.Record{
 		"no kind":            {},
-		"a kind that is new": {Kind: 11},
+		"a kind that is new": {Kind: 12},
 		"a class":            {Kind: statelog.Done, Class: 99},
 		"a decision":         {Kind: statelog.Decided, Decision: 99},
 	} {
@@ -162,7 +162,7 @@ func TestBinaryRefusesToRead(t *testing.T) {
 		"version 0":            {0x03, 0},
 		"version 2":            {0x23, 0},
 		"no kind":              {0x10, 0},
-		"a kind that is new":   {0x1b, 0},
+		"a kind that is new":   {0x1c, 0},
 		"parts that are new":   uvarint(0x13, 1<<21),
 		"two times":            uvarint(0x13, 1|1<<19, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0),
 		"a class that is new":  uvarint(0x15, 1<<7, 99),
