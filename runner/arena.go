@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // arena is where a worker gets, many at a time, what every attempt needs one of
@@ -12,22 +11,7 @@ import (
 type arena struct {
 	contexts []attemptContext
 	keys     strings.Builder
-	clock    clock
-}
-
-// clock reads the time at half the price while it hardly moves: it adds what
-// the monotonic clock says to a full reading that is not old. It is not used
-// longer, for the monotonic clock stands still while a machine sleeps.
-type clock struct{ read time.Time }
-
-const clockSpan = 5 * time.Millisecond
-
-func (c *clock) now() time.Time {
-	if d := time.Since(c.read); d < clockSpan {
-		return c.read.Add(d)
-	}
-	c.read = time.Now()
-	return c.read
+	crowd    int // see meet
 }
 
 const (
@@ -35,7 +19,7 @@ const (
 	keysAtOnce     = 2 << 10 // bytes
 )
 
-func (m *arena) context(parent context.Context) *attemptContext {
+func (m *arena) context(parent *context.Context) *attemptContext {
 	if len(m.contexts) == 0 {
 		m.contexts = make([]attemptContext, contextsAtOnce)
 	}
@@ -51,8 +35,12 @@ func (m *arena) key(prefix string, task, instance, number int) string {
 	var room [64]byte
 	b := append(room[:0], prefix...)
 	b = strconv.AppendInt(append(b, '-'), int64(task), 10)
-	b = strconv.AppendInt(append(b, '-'), int64(instance), 10)
-	b = strconv.AppendInt(append(b, '-'), int64(number), 10)
+	if instance == 0 && number == 1 {
+		b = append(b, "-0-1"...) // as most are
+	} else {
+		b = strconv.AppendInt(append(b, '-'), int64(instance), 10)
+		b = strconv.AppendInt(append(b, '-'), int64(number), 10)
+	}
 	if m.keys.Cap()-m.keys.Len() < len(b) {
 		// The keys made so far keep the memory they are in.
 		m.keys = strings.Builder{}

@@ -92,7 +92,7 @@ func (e *engine) recycle(a *attempt) {
 // its worker needs to know, with mu held.
 func (a *attempt) describe(w *workers, m *arena) {
 	e := a.engine
-	a.ctx, a.pool = m.context(e.ctx), w.poolDef
+	a.ctx, a.pool = m.context(&e.ctx), w.poolDef
 	p := e.plan.Open(a.id)
 	a.task, a.Index, a.Number = p.Task, p.Instance, p.Number
 	a.Node, a.Ref = p.Node, p.Ref
@@ -133,7 +133,7 @@ func (a *attempt) report(s executor.Status) {
 	if a.Job.TimeLimit > 0 {
 		a.limit.report(a, s.Running)
 	}
-	if s == (executor.Status{Running: true}) {
+	if s.Running && s.Ref == "" && s.Node == "" && s.Reason == "" {
 		return // that is what everybody assumes
 	}
 	e := a.engine

@@ -21,7 +21,9 @@ var (
 // costs several allocations and the lock of its parent, is made when somebody
 // does.
 type attemptContext struct {
-	parent context.Context //nolint:containedctx // it is a context itself
+	// parent is where the engine has the context of the run: half as large as
+	// the context, and there is one of these for each attempt.
+	parent *context.Context
 	state  atomic.Pointer[contextState]
 }
 
@@ -42,7 +44,7 @@ func (c *attemptContext) context() context.Context {
 		return s.real
 	}
 	made := &contextState{}
-	made.real, made.cancel = context.WithCancelCause(c.parent)
+	made.real, made.cancel = context.WithCancelCause(*c.parent)
 	if s != nil {
 		made.cancel(s.cause)
 	}
@@ -67,7 +69,7 @@ func (c *attemptContext) end(cause error) {
 	}
 }
 
-func (c *attemptContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
+func (c *attemptContext) Deadline() (time.Time, bool) { return (*c.parent).Deadline() }
 
 func (c *attemptContext) Done() <-chan struct{} { return c.context().Done() }
 
@@ -76,7 +78,7 @@ func (c *attemptContext) Value(key any) any { return c.context().Value(key) }
 func (c *attemptContext) Err() error {
 	switch s := c.state.Load(); {
 	case s == nil:
-		return c.parent.Err()
+		return (*c.parent).Err()
 	case s.real != nil:
 		return s.real.Err()
 	}

@@ -132,7 +132,7 @@ func (def *definition) add(
 		}
 		def.tasks = append(def.tasks, copyTask(t, templates[i], &words))
 		def.planned = append(def.planned, planned)
-		def.instances += planned.Instances
+		def.instances += int(planned.Instances)
 	}
 	if problems == nil {
 		return nil
@@ -145,7 +145,7 @@ func (def *definition) add(
 // remove takes away what was added after the given lengths.
 func (def *definition) remove(base, plannedBase int) {
 	for _, p := range def.planned[plannedBase:] {
-		def.instances -= p.Instances
+		def.instances -= int(p.Instances)
 	}
 	def.tasks, def.planned = def.tasks[:base], def.planned[:plannedBase]
 }
@@ -153,9 +153,9 @@ func (def *definition) remove(base, plannedBase int) {
 // planTask says what the plan has to know of t. template is nil if t is literal.
 func planTask(t *dag.Task, template *expand.Template) plan.Task {
 	planned := plan.Task{Instances: 1, Generator: t.Generator}
-	_, planned.Barrier = jobOf(t, template)
+	planned.Barrier = groups(t, template)
 	if template != nil {
-		planned.Instances = template.Len()
+		planned.Instances = int32(template.Len())
 	}
 	if t.Priority != 0 || t.MaxRetries != 0 || t.RetryInterval != 0 || !t.NotBefore.IsZero() {
 		planned.Policy = policyOf(t)

@@ -42,6 +42,8 @@ type engine struct {
 	appends     context.Context //nolint:containedctx // as above
 	stopAppends context.CancelCauseFunc
 
+	clock clock
+
 	mu       sync.Mutex
 	def      *definition
 	plan     *plan.Plan
@@ -55,8 +57,9 @@ type engine struct {
 	inFlight int    // records that are being appended
 	from     uint64 // the last record before this engine's
 	news     chan struct{}
-	running  int  // workers
-	closing  bool // the plan asked for the end
+	lastEnd  time.Time // of an attempt
+	running  int       // workers
+	closing  bool      // the plan asked for the end
 	over     bool
 	cause    error    // why the run was interrupted
 	logErr   error    // why the log takes no more
@@ -83,6 +86,7 @@ type workers struct {
 	count    int
 	starting bool // one was started and has not taken an attempt yet
 	coming   int  // how many take an attempt next, the one that starts included
+	taken    atomic.Uint32
 }
 
 // pump hands out what the plan decided. It is called with mu held after every

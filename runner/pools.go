@@ -131,11 +131,10 @@ func (p *pools) check(t *dag.Task, template *expand.Template) error {
 	if !ok {
 		return p.unknown(t)
 	}
-	job, barrier := jobOf(t, template)
-	if barrier {
+	if groups(t, template) {
 		return nil
 	}
-	if err := p.list[i].validate(job); err != nil {
+	if err := p.list[i].validate(jobOf(t, template)); err != nil {
 		return unfit(t, "job", err)
 	}
 	return nil
@@ -164,40 +163,55 @@ func (p *pools) poolOf(t *dag.Task) (int, bool) {
 	return i, ok
 }
 
-// jobOf returns the job of a task with its parameters not yet put in, and
-// whether the task only groups.
-func jobOf(t *dag.Task, template *expand.Template) (job dag.Job, barrier bool) {
+// jobOf returns the job of a task with its parameters not yet put in.
+func jobOf(t *dag.Task, template *expand.Template) dag.Job {
 	if template != nil {
-		return template.Job(), template.Groups()
+		return template.Job()
 	}
-	return t.Job, len(t.Job.Command) == 0 && len(t.Job.Options) == 0
+	return t.Job
+}
+
+// groups reports whether the task only groups.
+func groups(t *dag.Task, template *expand.Template) bool {
+	if template != nil {
+		return template.Groups()
+	}
+	return len(t.Job.Command) == 0 && len(t.Job.Options) == 0
+}
+
+// asksFor returns the resources of a task.
+func asksFor(t *dag.Task, template *expand.Template) capacity.Resources {
+	if template != nil {
+		return template.Job().Resources
+	}
+	return t.Job.Resources
 }
 
 // place finds the group of a task that was checked.
 func (p *pools) place(t *dag.Task, template *expand.Template, planned *plan.Task) error {
 	i, _ := p.poolOf(t)
 	pool := &p.list[i]
-	job, _ := jobOf(t, template)
-	if pool.allocator == nil || planned.Barrier || len(job.Resources) == 0 {
+	if pool.allocator == nil || planned.Barrier || len(asksFor(t, template)) == 0 {
 		if pool.group < 0 {
 			if err := p.satisfiable(pool, t, nil); err != nil && !planned.Barrier {
 				return err
 			}
 			pool.group = p.addGroup(i, nil)
 		}
-		planned.Group = pool.group
+		planned.Group = int32(pool.group)
 		return nil
 	}
-	ask := askKey(i, job.Resources)
+	resources := asksFor(t, template)
+	ask := askKey(i, resources)
 	group, ok := p.byAsk[ask]
 	if !ok {
-		if err := p.satisfiable(pool, t, job.Resources); err != nil {
+		if err := p.satisfiable(pool, t, resources); err != nil {
 			return err
 		}
-		group = p.addGroup(i, maps.Clone(job.Resources))
+		group = p.addGroup(i, maps.Clone(resources))
 		p.byAsk[ask] = group
 	}
-	planned.Group = group
+	planned.Group = int32(group)
 	return nil
 }
 

@@ -41,10 +41,11 @@ func (e *engine) employ(w *workers) {
 
 // work runs attempts of a pool until none is ready.
 func (e *engine) work(w *workers) {
+	w.standBy(1)
 	e.mu.Lock()
 	w.starting = false
 	var m arena
-	now := m.clock.now()
+	now := e.clock.now()
 	for {
 		a := e.take(w, &m)
 		w.coming--
@@ -54,6 +55,9 @@ func (e *engine) work(w *workers) {
 			return
 		}
 		e.employ(w)
+		// This worker may have waited for mu, while the parents of what it now
+		// starts ended.
+		now = later(now, e.lastEnd)
 		e.mu.Unlock()
 		now = e.execute(w, a, now, &m)
 		if a.abandoned {
@@ -61,6 +65,9 @@ func (e *engine) work(w *workers) {
 			return // the run is over without this worker
 		}
 		e.pump()
+		if m.crowd >= crowded {
+			e.stepAside(w, &m)
+		}
 	}
 }
 
@@ -80,6 +87,7 @@ func (e *engine) take(w *workers, m *arena) *attempt {
 		}
 		if a.queued { // else it was withdrawn
 			a.queued, a.taken = false, true
+			w.taken.Add(1)
 			e.plan.Running(a.id)
 			a.describe(w, m)
 			return a
@@ -101,14 +109,14 @@ func (e *engine) execute(w *workers, a *attempt, start time.Time, m *arena) time
 	}()
 	a.call(w.executor)
 	returned = true
-	return e.conclude(w, a, m.clock.now())
+	return e.conclude(w, a, e.clock.now(), m)
 }
 
 // replaceWorker is called when the executor called runtime.Goexit, with which
 // this goroutine ends (R4).
 func (e *engine) replaceWorker(w *workers, a *attempt) {
 	a.err = &executor.PanicError{Value: "runtime.Goexit was called", Stack: debug.Stack()}
-	e.conclude(w, a, time.Now())
+	e.conclude(w, a, e.clock.now(), new(arena))
 	defer e.mu.Unlock()
 	if a.abandoned {
 		return
@@ -133,7 +141,7 @@ func (a *attempt) call(ex executor.Executor) {
 
 // conclude takes what the executor returned to the plan, and returns with mu
 // held.
-func (e *engine) conclude(w *workers, a *attempt, end time.Time) time.Time {
+func (e *engine) conclude(w *workers, a *attempt, end time.Time, m *arena) time.Time {
 	var o *plan.Outcome // nil: a success of which there is nothing to say
 	var made *generated
 	if a.err != nil || a.generator || !isZero(&a.result) {
@@ -141,7 +149,8 @@ func (e *engine) conclude(w *workers, a *attempt, end time.Time) time.Time {
 	}
 	a.end()
 	e.outputs.keep(a)
-	e.mu.Lock()
+	e.meet(m)
+	e.lastEnd = later(end, e.lastEnd)
 	a.taken = false
 	lease := a.lease
 	if a.abandoned {

@@ -96,9 +96,9 @@ func (w *world) fresh() (*dag.Graph, *plan.Plan) {
 }
 
 func (w *world) randomTask() plan.Task {
-	t := plan.Task{Instances: 1, Group: w.rnd.IntN(3)}
+	t := plan.Task{Instances: 1, Group: w.rnd.Int32N(3)}
 	if w.rnd.IntN(3) == 0 {
-		t.Instances = 1 + w.rnd.IntN(5)
+		t.Instances = 1 + w.rnd.Int32N(5)
 	}
 	switch w.rnd.IntN(8) {
 	case 0:

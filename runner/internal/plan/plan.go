@@ -55,14 +55,14 @@ type Config struct {
 
 // Task is what the plan knows of a task.
 type Task struct {
-	// Instances is at least 1. The instances of a barrier are done at once.
-	Instances int
-	Barrier   bool
-	Generator bool
-	// Group is an index into Config.Groups.
-	Group int
 	// Policy is nil for the zero Policy.
 	Policy *Policy
+	// Instances is at least 1. The instances of a barrier are done at once.
+	Instances int32
+	// Group is an index into Config.Groups.
+	Group     int32
+	Barrier   bool
+	Generator bool
 }
 
 // Policy is what few tasks set.

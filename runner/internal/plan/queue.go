@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // queue holds the tasks of a group that have something to start, in the order
 // of Plan.before. Tasks mostly become ready in that order, so those that do
 // stand in a plain run, and only the others in a heap.
@@ -21,6 +23,9 @@ func (q *queue) push(p *Plan, task int32) {
 		if q.head > 64 && q.head > len(q.run)/2 {
 			q.run = q.run[:copy(q.run, q.run[q.head:])]
 			q.head = 0
+		}
+		if len(q.run) == cap(q.run) {
+			q.run = slices.Grow(q.run, len(q.run)+1) // by doubling, for it may get long
 		}
 		q.run = append(q.run, task)
 		return

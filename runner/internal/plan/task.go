@@ -75,9 +75,9 @@ func (p *Plan) addTasks(tasks []Task) {
 	for i := range tasks {
 		c := &tasks[i]
 		t := task{
-			instances: int32(c.Instances),
+			instances: c.Instances,
 			first:     int32(first + total),
-			group:     int32(c.Group),
+			group:     c.Group,
 			policy:    p.policyIndex(c.Policy),
 			parents:   int32(len(p.graph.Parents(base + i))),
 		}
@@ -88,7 +88,7 @@ func (p *Plan) addTasks(tasks []Task) {
 			t.flags |= generator
 		}
 		p.tasks = append(p.tasks, t)
-		total += c.Instances
+		total += int(c.Instances)
 	}
 	p.states = append(p.states, make([]state, total)...)
 	p.counts[Waiting] += total
