@@ -36,6 +36,9 @@ import (
 //     process ID and exits with 0 once that one has printed a line. HOW holds
 //     letters: s a session of its own, c a clean environment, o without its
 //     outputs, w wait for ever in place of exiting, t ignore SIGTERM too
+//   - gate ADDRESS TEXT CODE: dials ADDRESS by TCP, writes its process ID and a
+//     newline there and TEXT to stdout, waits until the other side closes, writes
+//     "done" to stdout and exits with CODE
 //   - fds: prints the numbers of its open descriptors, on one line
 func Modes() map[string]Mode {
 	modes := map[string]Mode{

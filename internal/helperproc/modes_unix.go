@@ -6,6 +6,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -40,6 +42,7 @@ func addSignals(modes map[string]Mode) {
 		return 0, errors.Join(err, say("%d %d %d\n", os.Getpid(), syscall.Getpgrp(), session))
 	}
 	modes["spawn"] = spawn
+	modes["gate"] = gate
 	modes["fds"] = descriptors
 }
 
@@ -49,8 +52,13 @@ const announce = "HELPERPROC_ANNOUNCE=1"
 
 // ready says that the process does what it is there for.
 func ready() error {
-	if err := say("ready\n"); err != nil || !slices.Contains(os.Environ(), announce) {
-		return err
+	return errors.Join(say("ready\n"), announceReady())
+}
+
+// announceReady tells the process that spawned this one.
+func announceReady() error {
+	if !slices.Contains(os.Environ(), announce) {
+		return nil
 	}
 	pipe := os.NewFile(3, "announce")
 	_, err := pipe.WriteString("ready\n")
@@ -98,6 +106,34 @@ func burn(args []string) (int, error) {
 			return 0, nil
 		}
 	}
+}
+
+func gate(args []string) (int, error) {
+	if len(args) != 3 {
+		return 0, errors.New("needs an address, a text and a number")
+	}
+	code, err := number(args[2:])
+	if err != nil {
+		return 0, err
+	}
+	conn, err := net.Dial("tcp", args[0])
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := fmt.Fprintln(conn, os.Getpid()); err != nil {
+		return 0, err
+	}
+	if err := say("%s", args[1]); err != nil {
+		return 0, err
+	}
+	if err := announceReady(); err != nil {
+		return 0, err
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		return 0, err
+	}
+	return code, say("done")
 }
 
 // spawn starts a process and waits until it says that it is ready.
