@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,7 +147,7 @@ func runBare(argv []string, capture bool) error {
 func runOurs(ctx context.Context, e *fork.Executor, argv []string, capture bool) error {
 	var stdout, stderr bytes.Buffer
 	a := &executor.Attempt{
-		Run: "run", Task: "task", Instance: "task", Number: 1, Key: "key",
+		Run: "run", Task: "task", Instance: "task", Number: 1, Key: nextKey(),
 		Job:    dag.Job{Command: argv, Environment: variables()},
 		Stdout: io.Discard, Stderr: io.Discard,
 	}
@@ -159,6 +160,12 @@ func runOurs(ctx context.Context, e *fork.Executor, argv []string, capture bool)
 	}
 	return err
 }
+
+// keys counts the attempts of the benchmarks.
+var keys atomic.Int64
+
+// nextKey is a key like those of the runner.
+func nextKey() string { return "bench-0-" + strconv.FormatInt(keys.Add(1), 10) + "-1" }
 
 var variables = sync.OnceValue(func() []string {
 	var env []string

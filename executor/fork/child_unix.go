@@ -20,7 +20,7 @@ import (
 type child struct {
 	pid     int
 	pidfd   int // -1: none
-	key     string
+	mark    mark
 	outputs []*output
 	start   time.Time
 	given   time.Time // until when what it left behind is dealt with
@@ -29,15 +29,16 @@ type child struct {
 
 // start executes c. On an error nothing was started.
 func start(ctx context.Context, a *executor.Attempt, c command) (*child, error) {
-	p := &child{pidfd: -1, key: a.Key}
+	p := &child{pidfd: -1, mark: mark{a.Key, c.lock.slot}}
 	var d descriptors
 	defer d.close()
+	d.inherit(c.lock)
 	if err := d.open(p, a.Stdout, a.Stderr); err != nil {
 		p.closeOutputs()
 		return nil, err
 	}
 	p.start = time.Now()
-	pid, err := forkExec(ctx, c, d.fds[:], &p.pidfd)
+	pid, err := forkExec(ctx, c, d.all(), &p.pidfd)
 	if err != nil {
 		p.closeOutputs()
 		return nil, explain(err, c)

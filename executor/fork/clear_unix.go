@@ -21,7 +21,8 @@ const (
 // What is left in the process group is killed. If the command was asked to stop,
 // it has the rest of the grace time before that: a shell dies at once of the
 // signal that makes its children clean up. Processes outside the group are looked
-// for if the command was asked to stop or if its output stays open.
+// for if the command was asked to stop, if its output stays open, or if its lock is
+// held.
 func (e *Executor) clear(p *child, w watch, stop *stopper) []process {
 	limit, asked := stop.asked()
 	if asked {
@@ -30,19 +31,41 @@ func (e *Executor) clear(p *child, w watch, stop *stopper) []process {
 	stop.end()
 	p.killGroup()
 	p.given = time.Now().Add(clearTime)
-	if !asked && w.drain(time.Now().Add(max(e.waitDelay, 0))) {
+	ended := !asked && w.drain(time.Now().Add(max(e.waitDelay, 0)))
+	if ended && !p.straggles(e.system.locks) {
 		return nil
 	}
 	p.given = time.Now().Add(clearTime)
-	left := e.system.search.kill(p.key)
+	left := e.system.search.kill(p.mark)
 	if w.drain(time.Now().Add(slack)) {
-		return left
+		return e.holding(p, left)
 	}
 	found := holders(p.outputs, p.given)
 	if len(left)+len(found) == 0 {
 		found = []process{{name: "that holds the output"}}
 	}
 	return append(left, found...)
+}
+
+// holding adds to what is left of a command who holds its lock.
+func (e *Executor) holding(p *child, left []process) []process {
+	if len(left) == 0 && p.straggles(e.system.locks) {
+		left = append(left, process{name: "that holds the lock"})
+	}
+	return left
+}
+
+// straggles reports whether anything has inherited the lock of p. A process that
+// is being started has it too, for the moment before it is executed.
+func (p *child) straggles(l *locks) bool {
+	const longest = 8 * time.Millisecond
+	for pause := 250 * time.Microsecond; l.held(p.mark.slot); pause *= 2 {
+		if pause > longest {
+			return true
+		}
+		<-time.After(pause)
+	}
+	return false
 }
 
 // awaitGroup returns when nothing but the command itself is in its group, and

@@ -18,6 +18,14 @@ type command struct {
 	argv []string
 	env  []string
 	dir  string
+	lock lock
+}
+
+// lock is what processes inherit that may outlive the engine, to prove that they
+// are there.
+type lock struct {
+	fd   int
+	slot uint64 // 0: there is no lock
 }
 
 // command makes the command of an attempt. Its errors are permanent where the

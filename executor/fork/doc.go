@@ -19,7 +19,8 @@
 //     winning (S3).
 //   - Job.WorkDir, or the working directory of this process.
 //   - No standard input: it is at its end at once.
-//   - A process group of its own, and no descriptor that this process opened.
+//   - A process group of its own, and no descriptor that this process opened but
+//     a lock, if it may outlive the engine.
 //
 // # What it gives
 //
@@ -28,11 +29,12 @@
 //     Linux the last is never less than the peak of this process when the command
 //     was started, since the kernel counts what both share for a moment.
 //   - Its output, byte for byte and as it comes (E6). An [os.File] is handed to
-//     the command as it is; [io.Discard] costs nothing; any other writer gets what
-//     is read from a pipe, at most 64 KiB at a time. One writer for both outputs
-//     gets both in the order in which they were written. A writer that fails is
-//     not called again, and the attempt fails unless it did so by itself. A writer
-//     that blocks holds up the command, and in the end Run.
+//     the command as it is, unless that may outlive the engine; [io.Discard]
+//     costs nothing; any other writer gets what is read from a pipe, at most 64 KiB
+//     at a time. One writer for both outputs gets both in the order in which they
+//     were written. A writer that fails is not called again, and the attempt fails
+//     unless it did so by itself. A writer that blocks holds up the command, and
+//     in the end Run.
 //   - Resources are leased and not enforced, which Result.Unenforced says.
 //
 // # How it ends
@@ -53,9 +55,51 @@
 //   - The error is nil if the command ran: an attempt that was stopped has the
 //     result of its command, which is a success if that exited with 0. After
 //     [executor.ErrTimeLimit] any other result has the cause "time".
-//   - Processes do not outlive the engine on purpose: the executor is not durable,
-//     so [executor.ErrDetach] stops them too. If the engine itself is killed,
-//     they are not.
+//   - Without [Config.Dir] processes do not outlive the engine on purpose: the
+//     executor is not durable, so [executor.ErrDetach] stops them too. If the
+//     engine itself is killed, they are not.
+//
+// # Commands that outlive the engine
+//
+// With [Config.Dir] the executor is durable (E5), on Linux. Commands then belong
+// to a supervisor, of which there is one for each directory: it goes on when
+// the engine is killed, enforces time limits (E7), and reports to any
+// executor with the same directory that asks for the key. It ends by itself
+// when nothing runs and nobody is connected.
+//
+//		ex := fork.New(fork.Config{Dir: "/var/lib/myprogram"})
+//
+//	  - The supervisor is this very program, started again in a session of its
+//	    own. The initialisation of this package recognises that and never returns,
+//	    so that main is not called. Initialisation that comes before it, which is that
+//	    of packages whose paths sort earlier and of what they import, takes place in
+//	    the supervisor too: it should not print or open things. Commands never
+//	    get what makes a supervisor of a process.
+//	  - Each key is claimed in a journal before it is started, and never starts
+//	    again. Each command inherits, as descriptor 61, a lock that proves that
+//	    something of it lives; no process ID is ever trusted. What has it when
+//	    the command has exited is killed, even if it holds no output.
+//	  - If the supervisor itself is killed, the next one asks what it finds of the
+//	    commands to stop (SIGTERM), kills it after their grace time, and only then
+//	    says that they are lost. It finds what has the lock, or DAGGY_KEY in its
+//	    environment, or is the process that was started (that on Linux 6.9 and
+//	    later). A process that has rid itself of all of these is not found.
+//	  - Both outputs are kept until [Executor.Forget], those of more than 16 KiB in
+//	    files, so a gigabyte takes a gigabyte of disk. They are kept from the first
+//	    byte, and handed on as they come; no file is handed to the command itself.
+//	    What was started with [io.Discard] has no output, also for later engines.
+//	  - Nothing is synced. After a power cut, what was running is lost
+//	    ([executor.LostError]); what had ended without being recorded elsewhere, and
+//	    is not on the disk, is run again.
+//	  - The directory is for one user and one machine. Commands have the limits,
+//	    the priority, the umask and the control group of the engine that started the
+//	    supervisor. A service manager that kills the whole group of a service kills
+//	    its commands: with systemd, set KillMode=process.
+//	  - Environments of commands are sent to the supervisor and never written down.
+//	  - It grows with the keys that are not forgotten; of forgotten ones a few bytes
+//	    for each task remain. Once no run needs the directory it may be removed.
+//
+// FORMAT.md beside this file says what is in the directory.
 //
 // # Errors
 //

@@ -1,7 +1,61 @@
 package fork
 
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
 // Crowded makes e watch its commands as it does when it runs very many.
 func Crowded(e *Executor) *Executor {
 	e.system.threads.Add(maxThreads)
 	return e
+}
+
+// SupervisorPID returns the process ID of the supervisor of a directory.
+func SupervisorPID(dir string) (int, error) {
+	state, err := openState(filepath.Join(dir, stateName))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = state.Close() }()
+	conn, err := net.Dial("unix", socketPath(state))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close() }()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var peer *unix.Ucred
+	var peerErr error
+	err = raw.Control(func(fd uintptr) {
+		peer, peerErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err := errors.Join(err, peerErr); err != nil {
+		return 0, err
+	}
+	return int(peer.Pid), nil
+}
+
+// AwaitSupervisor returns when a directory has no supervisor. It blocks a thread.
+func AwaitSupervisor(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, stateName, lockName), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	for {
+		err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLKW, &unix.Flock_t{Type: unix.F_WRLCK})
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }

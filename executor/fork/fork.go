@@ -26,6 +26,11 @@ type Config struct {
 	// Capacity of this machine, if Allocator is nil. Nil: what
 	// [capacity.Detect] finds.
 	Capacity capacity.Resources
+	// Dir makes commands outlive the engine (E5): what belongs to them is kept
+	// below this directory, and an executor with the same Dir finds them again. It
+	// is made if it is not there, and has to be on a local file system. The package
+	// comment says what it takes. "": commands end with the engine.
+	Dir string
 	// Grace is how long a command that was asked to stop (SIGTERM) may take
 	// before it is killed (SIGKILL). 0: [DefaultGrace]. Negative: commands are
 	// killed without being asked.
@@ -43,7 +48,8 @@ type Config struct {
 }
 
 // An Executor runs commands as processes of this machine. Make it with [New].
-// It is safe for concurrent use, and holds nothing that would have to be closed.
+// It is safe for concurrent use, and holds nothing that would have to be closed: a
+// connection to a supervisor is closed a moment after it was last used.
 type Executor struct {
 	allocator *capacity.Allocator
 	detectErr error // the memory of this machine is not known
@@ -52,6 +58,7 @@ type Executor struct {
 	waitDelay time.Duration
 	inherited inherited
 	system    *system
+	client    *client // nil: commands end with the engine
 }
 
 var (
@@ -76,6 +83,9 @@ func New(c Config) *Executor {
 	}
 	if e.waitDelay == 0 {
 		e.waitDelay = DefaultWaitDelay
+	}
+	if c.Dir != "" {
+		e.client = newClient(c.Dir)
 	}
 	if e.allocator == nil {
 		e.allocator, e.detectErr = local(e.node, c.Capacity)
@@ -110,6 +120,9 @@ func (e *Executor) Allocator() *capacity.Allocator { return e.allocator }
 // everything in its process group. The package comment says what becomes of ctx,
 // of the output and of errors.
 func (e *Executor) Run(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+	if e.client != nil {
+		return e.client.run(ctx, e, a)
+	}
 	if ctx.Err() != nil {
 		return executor.Result{}, fmt.Errorf("fork: not started: %w", context.Cause(ctx))
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -95,6 +96,32 @@ type descriptors struct {
 	fds  [3]uintptr
 	own  []int      // opened here, to be closed here
 	lent []*os.File // the attempt's
+	lock int        // to be inherited too; 0: none
+}
+
+// lockDescriptor is the number by which a command knows its lock. It is one that
+// nobody is likely to use: shells are given those below 10 by their scripts, and
+// take others that are free for themselves.
+const lockDescriptor = 61
+
+// inherit takes a lock to be closed here once the command has it.
+func (d *descriptors) inherit(l lock) {
+	if l.slot != 0 {
+		d.lock = l.fd
+		d.own = append(d.own, l.fd)
+	}
+}
+
+// all returns the descriptors by their numbers in the command.
+func (d *descriptors) all() []uintptr {
+	if d.lock == 0 {
+		return d.fds[:]
+	}
+	const none = ^uintptr(0)
+	all := slices.Repeat([]uintptr{none}, lockDescriptor+1)
+	copy(all, d.fds[:])
+	all[lockDescriptor] = uintptr(d.lock)
+	return all
 }
 
 func (d *descriptors) open(p *child, stdout, stderr io.Writer) error {

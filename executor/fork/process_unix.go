@@ -8,6 +8,13 @@ import (
 	"slices"
 )
 
+// mark is what the processes of an attempt have in common, for ever and wherever
+// they go, unless they take the trouble to lose it.
+type mark struct {
+	key  string // in their environment
+	slot uint64 // whose lock they have inherited; 0: none
+}
+
 // process is one that outlived its command.
 type process struct {
 	pid  int // 0: not known

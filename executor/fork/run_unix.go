@@ -23,6 +23,7 @@ import (
 // of them.
 type system struct {
 	search   search
+	locks    *locks       // nil: commands inherit none
 	buffers  sync.Pool    // of *[]byte, to read output with
 	threads  atomic.Int64 // blocked in waiting for a command
 	newWatch func(*system, *child) watch
@@ -65,7 +66,7 @@ func (e *Executor) run(
 	if asked && !r.OK() && errors.Is(context.Cause(ctx), executor.ErrTimeLimit) {
 		r.Cause = executor.CauseTime
 	}
-	return p.lost(r)
+	return handedOn(p.outputs, r)
 }
 
 // place is where a ran: the runner's nodes need not be called after machines.
@@ -108,11 +109,11 @@ func rssUnit() int64 {
 	return 1 << 10
 }
 
-// lost adds what became of output that could not be handed on. A success whose
-// output is not all there is none.
-func (p *child) lost(r executor.Result) (executor.Result, error) {
+// handedOn adds what became of output that could not be handed on. A success
+// whose output is not all there is none.
+func handedOn(outputs []*output, r executor.Result) (executor.Result, error) {
 	var err error
-	for _, o := range p.outputs {
+	for _, o := range outputs {
 		if o.err != nil {
 			err = errors.Join(err, fmt.Errorf("fork: %s is lost: %w", o.name, o.err))
 		}

@@ -26,6 +26,9 @@ func (e *Executor) Validate(job dag.Job) error {
 		}
 	}
 	add(supported())
+	if e.client != nil && e.client.err != nil {
+		add(fmt.Errorf("fork: %w", e.client.err))
+	}
 	add(checkCommand(job))
 	add(checkEnvironment(job.Environment))
 	add(e.checkResources(job.Resources))

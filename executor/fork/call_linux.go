@@ -1,0 +1,303 @@
+package fork
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/fork/internal/wire"
+)
+
+// A visit is one call of Run for an attempt that a supervisor runs.
+type visit struct {
+	client  *client
+	a       *executor.Attempt
+	node    string
+	start   *wire.Start // nil: only to attach
+	problem error       // why it cannot be started
+	sent    bool        // it may have been started by this visit
+	running bool        // that was reported
+	outputs [2]*delivery
+}
+
+// run starts what the key of a has not started, or attaches to it.
+func (c *client) run(
+	ctx context.Context, e *Executor, a *executor.Attempt,
+) (executor.Result, error) {
+	if detached(ctx) {
+		return executor.Result{}, context.Cause(ctx)
+	}
+	v := &visit{client: c, a: a, node: e.place(a)}
+	v.prepare(e)
+	if v.problem != nil && !a.Resumed && ctx.Err() == nil {
+		return executor.Result{}, v.problem
+	}
+	defer v.close()
+	const longest = time.Second
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, longest) {
+		over, res, err := v.once(ctx)
+		if over {
+			return res, err
+		}
+		a.Report(executor.Status{Reason: fmt.Sprintf("whether it runs is not known: %v", err)})
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			if detached(ctx) {
+				return executor.Result{}, context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// prepare settles what to start.
+func (v *visit) prepare(e *Executor) {
+	c, err := e.command(v.a)
+	if err == nil {
+		err = checkKey(v.a.Key)
+	}
+	if err == nil {
+		c.dir, err = filepath.Abs(c.dir) // that of the engine, if the job has none
+	}
+	if err != nil {
+		v.problem = err
+	} else {
+		v.start = &wire.Start{
+			Key: v.a.Key, Path: c.path, Dir: c.dir, Node: v.node, Argv: c.argv, Env: c.env,
+			Unenforced: unenforced(v.a.Job.Resources),
+			Grace:      e.grace, WaitDelay: e.waitDelay, Limit: v.a.Job.TimeLimit,
+		}
+	}
+	v.deliver()
+}
+
+// deliver makes the outputs.
+func (v *visit) deliver() {
+	joined := same(v.a.Stdout, v.a.Stderr)
+	for i, w := range []io.Writer{v.a.Stdout, v.a.Stderr} {
+		name := [2]string{"stdout", "stderr"}[i]
+		v.outputs[i] = &delivery{
+			output: output{name: name, fd: -1, w: w},
+			path:   outputPath(v.client.state, v.a.Key, i),
+		}
+		if v.start != nil {
+			v.start.Wanted[i] = w != io.Discard && (!joined || i == 0)
+		}
+	}
+	if v.start != nil {
+		v.start.Joined = joined && v.start.Wanted[0]
+	}
+}
+
+func (v *visit) close() {
+	for _, d := range v.outputs {
+		d.close()
+	}
+}
+
+// once makes a connection and follows the attempt over it. It is over unless that
+// is not known: the supervisor could not be reached, or has gone away.
+func (v *visit) once(ctx context.Context) (over bool, _ executor.Result, _ error) {
+	reachable, cancel := reach(ctx)
+	defer cancel()
+	l, err := v.client.acquire(reachable)
+	if err != nil {
+		return v.harmless(ctx), executor.Result{}, v.unreachable(ctx, err)
+	}
+	defer v.client.release(l)
+	return v.follow(ctx, l)
+}
+
+// harmless reports whether Run may return without having reached the supervisor:
+// because nothing was started, or because it is to wait no longer.
+func (v *visit) harmless(ctx context.Context) bool {
+	return !v.sent && !v.a.Resumed || ctx.Err() != nil
+}
+
+func (v *visit) unreachable(ctx context.Context, err error) error {
+	switch {
+	case detached(ctx):
+		return context.Cause(ctx)
+	case v.sent || v.a.Resumed:
+		return fmt.Errorf("fork: whether %s runs is not known: %w", v.a.Key, err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("fork: not started (%w), and not closed: %w", context.Cause(ctx), err)
+	}
+	return fmt.Errorf("fork: %w", err)
+}
+
+// follow asks for the attempt and hears of it until it is over.
+func (v *visit) follow(
+	ctx context.Context, l *link,
+) (over bool, _ executor.Result, _ error) {
+	c := l.open()
+	defer l.drop(c)
+	if err := v.ask(ctx, l, c); err != nil {
+		return true, executor.Result{}, err
+	}
+	defer v.stopOnEnd(ctx, l, c)()
+	for range c.signal {
+		n := c.take()
+		switch {
+		case n.gone:
+			l.send(c, wire.Leave, nil)
+			return true, executor.Result{}, context.Cause(ctx)
+		case n.broken && n.outcome == nil && n.failure == nil:
+			return false, executor.Result{}, errors.New("the supervisor has gone away")
+		}
+		v.tell(n)
+		switch {
+		case n.failure != nil:
+			return true, executor.Result{}, v.refused(ctx, n.failure)
+		case n.outcome != nil:
+			res, err := v.ended(n.outcome)
+			return true, res, err
+		}
+	}
+	return false, executor.Result{}, nil // never: the channel is not closed
+}
+
+// ask says what is wanted of the key.
+func (v *visit) ask(ctx context.Context, l *link, c *call) error {
+	switch {
+	case ctx.Err() != nil:
+		l.send(c, wire.Close, v.stop(ctx).Append(nil))
+	case v.start == nil:
+		l.send(c, wire.Attach, []byte(v.a.Key))
+	default:
+		body := v.start.Append(nil)
+		if len(body) > wire.MaxFrame-64 {
+			return explain(syscall.E2BIG, command{argv: v.start.Argv, dir: v.a.Job.WorkDir})
+		}
+		v.sent = true
+		l.send(c, wire.Run, body)
+	}
+	return nil
+}
+
+func (v *visit) stop(ctx context.Context) wire.Stop {
+	late := errors.Is(context.Cause(ctx), executor.ErrTimeLimit)
+	return wire.Stop{Key: v.a.Key, TimeLimit: late}
+}
+
+// stopOnEnd has the attempt stopped, or let go, when ctx ends. It works by itself,
+// so that a writer that blocks does not keep the command alive. What it returns
+// ends that.
+func (v *visit) stopOnEnd(ctx context.Context, l *link, c *call) func() {
+	var running sync.WaitGroup
+	running.Add(1)
+	cancel := context.AfterFunc(ctx, func() {
+		defer running.Done()
+		if detached(ctx) {
+			c.tell(func(n *news) { n.gone = true })
+			return
+		}
+		l.send(c, wire.Halt, v.stop(ctx).Append(nil))
+	})
+	return func() {
+		if cancel() {
+			running.Done()
+		}
+		running.Wait()
+	}
+}
+
+// tell hands on what was heard.
+func (v *visit) tell(n news) {
+	if n.pid != 0 && !v.running {
+		v.running = true
+		ref := strconv.FormatUint(n.pid, 10)
+		v.a.Report(executor.Status{Running: true, Ref: ref, Node: v.node})
+	}
+	for i, d := range v.outputs {
+		d.add(n.offset[i], n.output[i])
+		d.read(n.grown[i])
+	}
+}
+
+// refused is for when nothing runs for the call.
+func (v *visit) refused(ctx context.Context, f *wire.Failure) error {
+	switch {
+	case f.Class == wire.Closed && ctx.Err() != nil:
+		return fmt.Errorf("fork: not started: %w", context.Cause(ctx))
+	case f.Class == wire.Unknown && v.problem != nil:
+		return v.problem
+	}
+	return v.restore(f)
+}
+
+// ended is for when the attempt is over.
+func (v *visit) ended(o *wire.Outcome) (executor.Result, error) {
+	for i, d := range v.outputs {
+		if s := o.Streams[i]; s.Spilled() {
+			d.read(s.Size)
+		} else {
+			d.add(0, s.Data)
+		}
+	}
+	if o.Failure != nil {
+		return o.Result, v.restore(o.Failure)
+	}
+	return handedOn([]*output{&v.outputs[0].output, &v.outputs[1].output}, o.Result)
+}
+
+// restore names the working directory as the job does.
+func (v *visit) restore(f *wire.Failure) error {
+	if f.Command != "" {
+		f.WorkDir = v.a.Job.WorkDir
+	}
+	return restore(f)
+}
+
+// A delivery writes an output that a supervisor keeps, each byte once.
+type delivery struct {
+	output
+	path string // where it is if it is long
+	done int64  // so much is written
+	from *os.File
+}
+
+// add hands on what was not before.
+func (d *delivery) add(offset int64, data []byte) {
+	if skip := d.done - offset; skip < int64(len(data)) && skip >= 0 {
+		d.put(data[skip:])
+		d.done = offset + int64(len(data))
+	}
+}
+
+// read hands on what is in the file, up to a size.
+func (d *delivery) read(size int64) {
+	if d.done >= size || d.err != nil {
+		return
+	}
+	if d.from == nil {
+		if d.from, d.err = os.Open(d.path); d.err != nil {
+			return
+		}
+	}
+	buf := make([]byte, min(bufferSize, size-d.done))
+	for d.done < size && d.err == nil {
+		n, err := d.from.ReadAt(buf[:min(int64(len(buf)), size-d.done)], d.done)
+		d.done += int64(n)
+		if n > 0 {
+			d.put(buf[:n])
+		}
+		if err != nil && d.err == nil {
+			d.err = err
+		}
+	}
+}
+
+func (d *delivery) close() {
+	if d.from != nil {
+		_ = d.from.Close()
+	}
+}
