@@ -1,0 +1,36 @@
+package filelog
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/daggy-go/daggy/statelog"
+)
+
+// A lockHolder is the engine that has a run.
+type lockHolder struct{ engine string }
+
+// Lock gives the run to the engine until release is called or the log is closed.
+// It fails with ErrActive while another engine has it. Only engines of this
+// process ask: the directory is open in no other.
+func (l *Log) Lock(_ context.Context, run, engine string) (release func() error, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, ErrClosed
+	}
+	if other := l.locks[run]; other != nil {
+		return nil, fmt.Errorf("filelog: engine %s has run %q: %w",
+			other.engine, run, statelog.ErrActive)
+	}
+	holder := &lockHolder{engine: engine}
+	l.locks[run] = holder
+	return func() error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.locks[run] == holder {
+			delete(l.locks, run)
+		}
+		return nil
+	}, nil
+}
