@@ -18,10 +18,10 @@
 //
 // Records are durable when the database has committed them, which means what the
 // database was told that it means. PostgreSQL syncs commits unless
-// synchronous_commit is off. SQLite syncs them if synchronous is FULL; in WAL mode
-// that has to be asked for by some drivers:
+// synchronous_commit is off. SQLite syncs them if synchronous is FULL. A good way
+// to open it with modernc.org/sqlite is
 //
-//	file:log.db?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)
+//	file:log.db?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)
 //
 // A database that loses what it has committed, because it was restored, failed
 // over or not told to sync, is found out by the Log that appended it: from then on

@@ -93,9 +93,9 @@ func (l *Log) runsQuery(q statelog.Query) (query string, args []any) {
 		FROM {p}runs AS r WHERE r.seq > 0`)
 	for _, name := range slices.Sorted(maps.Keys(q.Tags)) {
 		n, v := c.arg(name), c.arg(q.Tags[name])
-		c.add(` AND EXISTS (SELECT 1 FROM {p}tags AS t WHERE t.run_id = r.id
-			AND t.name = `, n, ` AND t.value = `, v, `
-			AND (`, tagIndex("t.name", "t.value"), `) = (`, tagIndex(n, v), `))`)
+		c.add(` AND r.id IN (SELECT run_id FROM {p}tags
+			WHERE (`, tagIndex("name", "value"), `) = (`, tagIndex(n, v), `)
+			AND name = `, n, ` AND value = `, v, `)`)
 	}
 	if len(q.States) > 0 {
 		var names []string

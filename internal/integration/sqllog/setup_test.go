@@ -1,9 +1,11 @@
 package sqllog_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -25,20 +27,34 @@ type database struct {
 	dialect sqllog.Dialect
 	// open returns connections to a database that lives as long as the test.
 	open func(tb testing.TB) *sql.DB
+	// pair returns two pools of connections to the same database.
+	pair func(tb testing.TB) (*sql.DB, *sql.DB)
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // databases starts what there is, each once for the test.
 func databases(tb testing.TB) map[string]database {
 	tb.Helper()
 	pg := servertest.StartPostgres(tb)
+	open := func(tb testing.TB) *sql.DB {
+		tb.Helper()
+		db := pg.Open(tb)
+		db.SetMaxOpenConns(10)
+		return db
+	}
 	return map[string]database{
-		"PostgreSQL": {sqllog.Postgres, func(tb testing.TB) *sql.DB {
+		"PostgreSQL": {sqllog.Postgres, open, func(tb testing.TB) (*sql.DB, *sql.DB) {
 			tb.Helper()
-			db := pg.Open(tb)
-			db.SetMaxOpenConns(10)
-			return db
+			return open(tb), open(tb)
 		}},
-		"SQLite": {sqllog.SQLite, openSQLite},
+		"SQLite": {sqllog.SQLite, openSQLite, func(tb testing.TB) (*sql.DB, *sql.DB) {
+			tb.Helper()
+			path := filepath.Join(tb.TempDir(), "log.db")
+			return openFile(tb, path), openFile(tb, path)
+		}},
 	}
 }
 
@@ -49,11 +65,15 @@ func openSQLite(tb testing.TB) *sql.DB {
 
 func openFile(tb testing.TB, path string) *sql.DB {
 	tb.Helper()
-	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	db, err := sql.Open("sqlite", dsn)
+	db, err := sql.Open("sqlite", "file:"+path+
+		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
 	return db
+}
+
+func replace(text string, pairs ...string) string {
+	return strings.NewReplacer(pairs...).Replace(text)
 }
 
 // newLog makes a log with tables of its own.
