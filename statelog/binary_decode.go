@@ -17,6 +17,9 @@ import (
 // into the same Record allocates little: texts that are the same as in the one
 // before are shared with it.
 func (rec *Record) UnmarshalBinary(data []byte) error {
+	if rec.unmarshalPlain(data) {
+		return nil
+	}
 	d := decoder{b: data}
 	head := d.byte()
 	if version := head >> 4; d.err == nil && version != BinaryVersion {

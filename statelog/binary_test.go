@@ -24,11 +24,11 @@ var (
 	_ encoding.BinaryUnmarshaler = (*statelog.Record)(nil)
 )
 
-// golden has what version 1 wrote of statelogtest's records, which is to be read
-// for ever: it is added to, never rewritten.
-const golden = "testdata/records.v1.hex"
+// golden has records that version 1 wrote, each with what it says in JSON, which
+// are to be read for ever: lines are added, and never altered.
+const golden = "testdata/records.v1.txt"
 
-var update = flag.Bool("update", false, "write the golden records, if there are none")
+var update = flag.Bool("update", false, "add golden records that are missing")
 
 func encode(tb testing.TB, rec *statelog.Record) []byte {
 	tb.Helper()
@@ -111,28 +111,47 @@ func TestBinaryRetainsNothing(t *testing.T) {
 	}
 }
 
-// Records of version 1 are read for ever.
+// Records of version 1 are read for ever, and say what they said.
 func TestGoldenRecords(t *testing.T) {
 	t.Parallel()
-	all := append(statelogtest.Records(), odd()...)
-	if _, err := os.Stat(golden); *update && os.IsNotExist(err) {
-		var lines strings.Builder
-		for i := range all {
-			fmt.Fprintln(&lines, hex.EncodeToString(encode(t, &all[i])))
-		}
-		require.NoError(t, os.WriteFile(golden, []byte(lines.String()), 0o600))
+	if *update {
+		addGolden(t)
 	}
 	text, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	lines := strings.Fields(string(text))
-	require.Len(t, lines, len(all))
-	for i, line := range lines {
-		b, err := hex.DecodeString(line)
+	kinds := map[statelog.Kind]bool{}
+	for line := range strings.Lines(string(text)) {
+		code, want, _ := strings.Cut(strings.TrimSpace(line), " ")
+		b, err := hex.DecodeString(code)
 		require.NoError(t, err)
 		var got statelog.Record
-		require.NoError(t, got.UnmarshalBinary(b), "line %d", i+1)
-		requireSame(t, all[i], got)
+		require.NoError(t, got.UnmarshalBinary(b), line)
+		said, err := got.AppendJSON(nil)
+		require.NoError(t, err)
+		require.Equal(t, want, string(said))
+		kinds[got.Kind] = true
 	}
+	for _, rec := range statelogtest.Records() {
+		require.True(t, kinds[rec.Kind], "no golden record is %s, run with -update", rec.Kind)
+	}
+}
+
+// addGolden adds the records that are new.
+func addGolden(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(golden)
+	if !os.IsNotExist(err) {
+		require.NoError(t, err)
+	}
+	for _, rec := range append(statelogtest.Records(), odd()...) {
+		said, err := rec.AppendJSON(nil)
+		require.NoError(t, err)
+		line := fmt.Sprintf("%x %s\n", encode(t, &rec), said)
+		if !bytes.Contains(text, []byte(line)) {
+			text = append(text, line...)
+		}
+	}
+	require.NoError(t, os.WriteFile(golden, text, 0o600))
 }
 
 // What cannot be expressed is refused and leaves nothing behind.
