@@ -56,4 +56,8 @@
 //
 // L8. Runs yields every run that has a record and matches the query, the one that
 // was opened last first, and like Read holds no lock while it yields (log).
+//
+// L9. A log that is a [Pruner] removes closed runs, those that closed first before
+// the others, and none that is not closed. A run that was removed is as if it had
+// never been: it is [ErrNoRun], and may be opened anew (log).
 package statelog

@@ -18,10 +18,14 @@ func TestConformance(t *testing.T) {
 	statelogtest.Run(t, statelogtest.Config{
 		New: func(tb testing.TB) statelog.StateLogger {
 			tb.Helper()
-			log, err := filelog.Open(tb.Context(), tb.TempDir(), filelog.Config{})
-			require.NoError(tb, err)
-			tb.Cleanup(func() { require.NoError(tb, log.Close()) })
-			return log
+			return openLog(tb, tb.TempDir())
+		},
+		Reopen: func(tb testing.TB, log statelog.StateLogger) statelog.StateLogger {
+			tb.Helper()
+			closed, ok := log.(*filelog.Log)
+			require.True(tb, ok)
+			require.NoError(tb, closed.Close())
+			return openLog(tb, closed.Dir())
 		},
 	})
 }

@@ -63,7 +63,7 @@ type brokenLog struct {
 }
 
 // brokenLogs are there for every check.
-var brokenLogs = slices.Concat(brokenAppends, brokenReads, brokenLists)
+var brokenLogs = slices.Concat(brokenAppends, brokenReads, brokenLists, brokenStores)
 
 // end returns the number of the last record.
 func (b *bent) end(ctx context.Context, run string) uint64 {

@@ -17,6 +17,13 @@ type Config struct {
 	// New returns an empty log. What it needs to clean up it registers with tb.
 	// Required.
 	New func(tb testing.TB) statelog.StateLogger
+	// Reopen closes a log that New or Reopen returned and opens what it has
+	// stored, as another process would. It registers what it needs to clean up
+	// with tb. Nil: the log does not outlive its process.
+	Reopen func(tb testing.TB, log statelog.StateLogger) statelog.StateLogger
+	// Lose has the engine's lock of a run be lost. Nil: nothing can, or the log
+	// is not [statelog.Leased].
+	Lose func(tb testing.TB, log statelog.StateLogger, run, engine string)
 	// Records is how many records the largest run of the suite has. 0: 100,000.
 	Records int
 	// Patience is how long something may take that must not wait for a lock.
@@ -30,7 +37,7 @@ func Run(t *testing.T, c Config) {
 	for _, ch := range checks {
 		t.Run(ch.name, func(t *testing.T) {
 			t.Parallel()
-			ch.run(newSuite(t, c.New(t), c))
+			ch.run(newSuite(t, c.New(t), c).owned(t, c))
 		})
 	}
 }
@@ -48,6 +55,8 @@ var checks = []check{
 	{"L1 many records", manyRecords},
 	{"L2 runs do not mix", runsDoNotMix},
 	{"L2 reading while appending", readWhileAppending},
+	{"L2 records outlive the process", reopened},
+	{"L3 numbers outlive the process", fencedReopened},
 	{"L3 an open run is not opened again", openedAgain},
 	{"L3 a stale number is fenced", staleNumber},
 	{"L3 a number beyond the end is fenced", beyondTheEnd},
@@ -55,7 +64,10 @@ var checks = []check{
 	{"L3 one of two engines wins", twoEngines},
 	{"L3 all or nothing when ctx has ended", appendEnded},
 	{"L3 no records only compare", appendNothing},
+	{"L3 an ambiguous append is resolved by reading", resolveAmbiguous},
 	{"L6 one engine at a time", oneEngine},
+	{"L6 a lock that is lost is told", lockLost},
+	{"L6 a lock that is given back is not lost", lockReleased},
 	{"L7 reading starts after the number", readAfter},
 	{"L7 the end is that of the call", endOfTheCall},
 	{"L7 no lock is held while reading", appendInRead},
@@ -69,6 +81,10 @@ var checks = []check{
 	{"L8 runs by time", runsByTime},
 	{"L8 no more runs than the limit", runsByLimit},
 	{"L8 no lock is held while listing", appendInRuns},
+	{"L9 what closed first is removed first", pruneByCount},
+	{"L9 what closed long ago is removed", pruneByAge},
+	{"L9 runs that are not closed stay", pruneOpen},
+	{"L9 a removed run can be opened anew", pruneAndOpen},
 }
 
 // tb is what the checks need of a testing.TB, so that the suite can be tested
@@ -86,6 +102,9 @@ type suite struct {
 	log      statelog.StateLogger
 	records  int
 	patience time.Duration
+	// reopen puts another in the place of log, lose loses a lock. Nil: it cannot.
+	reopen func()
+	lose   func(run, engine string)
 }
 
 func newSuite(t tb, log statelog.StateLogger, c Config) *suite {
@@ -95,6 +114,18 @@ func newSuite(t tb, log statelog.StateLogger, c Config) *suite {
 	}
 	if s.patience == 0 {
 		s.patience = 10 * time.Second
+	}
+	return s
+}
+
+// owned says what the log cleans up with.
+func (s *suite) owned(tb testing.TB, c Config) *suite {
+	tb.Helper()
+	if c.Reopen != nil {
+		s.reopen = func() { s.log = c.Reopen(tb, s.log) }
+	}
+	if c.Lose != nil {
+		s.lose = func(run, engine string) { c.Lose(tb, s.log, run, engine) }
 	}
 	return s
 }

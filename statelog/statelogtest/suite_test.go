@@ -26,7 +26,7 @@ func TestBrokenLogsFail(t *testing.T) {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			failures := failures(t, Config{
-				New: b.new,
+				New: b.new, Reopen: reopenStored, Lose: loseLock,
 				// What waits for a lock in these logs waits for ever.
 				Records: 1000, Patience: 100 * time.Millisecond,
 			})
@@ -40,8 +40,11 @@ func TestBrokenLogsFail(t *testing.T) {
 func TestGoodLogsPass(t *testing.T) {
 	t.Parallel()
 	for name, log := range map[string]func() statelog.StateLogger{
-		"memlog":           func() statelog.StateLogger { return memlog.New() },
-		"memlog and locks": func() statelog.StateLogger { return &locking{Log: memlog.New()} },
+		"memlog":             func() statelog.StateLogger { return memlog.New() },
+		"memlog and locks":   func() statelog.StateLogger { return &locking{Log: memlog.New()} },
+		"memlog and leases":  func() statelog.StateLogger { return newLeasing() },
+		"memlog and a store": func() statelog.StateLogger { return &stored{Log: memlog.New()} },
+		"memlog and pruning": func() statelog.StateLogger { return &pruning{Log: memlog.New()} },
 		"faulty without faults": func() statelog.StateLogger {
 			return &Faulty{Log: memlog.New()}
 		},
@@ -49,8 +52,8 @@ func TestGoodLogsPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Empty(t, failures(t, Config{
-				New:      func(testing.TB) statelog.StateLogger { return log() },
-				Patience: time.Minute,
+				New:    func(testing.TB) statelog.StateLogger { return log() },
+				Reopen: reopenStored, Lose: loseLock, Patience: time.Minute,
 			}))
 		})
 	}
@@ -79,7 +82,7 @@ func failures(t *testing.T, c Config) map[string]string {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			ch.run(newSuite(rec, c.New(t), c))
+			ch.run(newSuite(rec, c.New(t), c).owned(t, c))
 		}()
 		<-done
 		if len(rec.texts) > 0 {
