@@ -62,8 +62,7 @@ func TestLogThatFailsEndsTheRun(t *testing.T) { // L2, L3, L5
 	t.Parallel()
 	for name, fault := range map[string]statelogtest.Fault{
 		"error": {Err: errStore}, "fenced": {Fenced: true},
-		"ambiguous and added": statelogtest.Ambiguous(true),
-		"ambiguous and lost":  statelogtest.Ambiguous(false),
+		"ambiguous and lost": statelogtest.Ambiguous(false),
 	} {
 		for _, waits := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s waits=%v", name, waits), func(t *testing.T) {
@@ -99,7 +98,7 @@ func failAppend(t *testing.T, n int, fault statelogtest.Fault, waits bool) bool 
 	}}
 	d := tasks(task("a"), task("b", "a"), task("c", "a"), task("d", "b", "c"), task("e", "d"))
 	d.Tasks[1].MaxRetries = 1
-	r := &runner.Runner{Executor: ex, Log: log}
+	r := &runner.Runner{Executor: ex, Log: log, StoreTimeout: 1}
 	h, err := r.Ensure(t.Context(), "x", d)
 	if n == 1 {
 		require.Error(t, err)

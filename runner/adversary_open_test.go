@@ -92,7 +92,7 @@ func TestEnsureWhileOpening(t *testing.T) { // R8, R9
 					second <- err
 				}()
 				// A third one does not want to wait that long.
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				_, err := r.Resume(ctx, "x")
 				require.Error(t, err)

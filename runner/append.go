@@ -1,10 +1,12 @@
 package runner
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/daggy-go/daggy/runner/internal/plan"
+	"github.com/daggy-go/daggy/statelog"
 )
 
 // appended takes note of durable records.
@@ -16,12 +18,27 @@ func (e *engine) appended(seq uint64) {
 	}
 }
 
+// appendElsewhere leaves a batch that an immediate log did not take to the
+// appender, and all that follow it too.
+func (e *engine) appendElsewhere(b plan.Batch) {
+	e.inMemory, e.refused = false, &b
+	e.watching.Go(e.append)
+	e.wakeAppender()
+}
+
+func (e *engine) wakeAppender() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
 // append is the goroutine that appends to a log which may take its time.
 func (e *engine) append() {
 	for range e.wake {
 		e.mu.Lock()
-		for e.plan.Pending() && e.logErr == nil {
-			b := e.plan.Take()
+		for e.logErr == nil && (e.refused != nil || e.plan.Pending()) {
+			b := e.nextBatch()
 			e.appendBatch(b)
 			e.plan.Recycle(b)
 		}
@@ -31,13 +48,20 @@ func (e *engine) append() {
 	}
 }
 
+func (e *engine) nextBatch() plan.Batch {
+	if b := e.refused; b != nil {
+		e.refused = nil
+		return *b
+	}
+	return e.plan.Take()
+}
+
 func (e *engine) appendBatch(b plan.Batch) {
 	if len(b.Records) > 0 {
 		after := e.seq
 		e.inFlight = len(b.Records)
 		e.mu.Unlock()
-		// The last records of a run outlive the end of its context (L5).
-		seq, err := e.log.Append(e.appends, e.run, after, b.Records)
+		seq, err := e.store(after, b.Records)
 		e.mu.Lock()
 		e.inFlight = 0
 		if err != nil {
@@ -45,6 +69,7 @@ func (e *engine) appendBatch(b plan.Batch) {
 			return
 		}
 		e.appended(seq)
+		e.forgetClosed(b.Records)
 	}
 	e.perform(b.Actions)
 	e.lease()
@@ -52,12 +77,14 @@ func (e *engine) appendBatch(b plan.Batch) {
 
 // logFailed stops the run: without its log it must not go on. What was to follow
 // the records that were not appended is not done, except that what was to be
-// stopped is: the plan does not ask for it again.
+// stopped is: the plan does not ask for it again. Durable executors let go, since
+// what they run can still be recorded, by another engine (L3).
 func (e *engine) logFailed(err error, actions []plan.Action) {
 	e.logErr = err
 	if e.cause == nil {
 		e.cause = err
 	}
+	e.detaching = true
 	e.logger.Error("state log failed, the run stops",
 		slog.String("run", e.run), slog.Any("err", err))
 	e.plan.Interrupt(time.Now())
@@ -71,4 +98,16 @@ func (e *engine) logFailed(err error, actions []plan.Action) {
 	}
 	e.closing = true
 	e.stopDeadline()
+	if e.news != nil { // who waits for a record waits in vain
+		close(e.news)
+		e.news = nil
+	}
+}
+
+// lost reports an error after which the log is not this engine's any more, or no
+// log.
+func lost(err error) bool {
+	_, corrupt := errors.AsType[*statelog.CorruptError](err)
+	return corrupt || errors.Is(err, statelog.ErrFenced) || errors.Is(err, statelog.ErrNoRun) ||
+		errors.Is(err, statelog.ErrLogRewound) || errors.Is(err, statelog.ErrActive)
 }

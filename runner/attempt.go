@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/daggy-go/daggy/capacity"
@@ -35,6 +36,9 @@ type attempt struct {
 	generator bool
 	plain     bool // there is nothing in Job but a command
 	queued    bool // in the ring of its pool, and wanted
+	// endFirst is why its executor gets a context that has ended already: it may
+	// have been started by another engine, and has to be stopped (E5).
+	endFirst  error
 	taken     bool // a worker has it
 	abandoned bool // the run ended without it
 }
@@ -57,7 +61,7 @@ func (e *engine) attempt(id plan.ID) *attempt {
 			a.stderr = &stream{attempt: a, kind: Stderr}
 		}
 		a.id = id
-		a.abandoned, a.Resumed = false, false
+		a.abandoned, a.Resumed, a.endFirst = false, false, nil
 		e.attempts[id] = a
 	}
 	return a
@@ -93,6 +97,9 @@ func (e *engine) recycle(a *attempt) {
 func (a *attempt) describe(w *workers, m *arena) {
 	e := a.engine
 	a.ctx, a.pool = m.context(&e.ctx), w.poolDef
+	if a.endFirst != nil {
+		a.ctx.end(a.endFirst)
+	}
 	p := e.plan.Open(a.id)
 	a.task, a.Index, a.Number = p.Task, p.Instance, p.Number
 	a.Node, a.Ref = p.Node, p.Ref
@@ -149,12 +156,12 @@ func (a *attempt) report(s executor.Status) {
 // stopAttempt ends an attempt for the reason given, or keeps it from starting.
 func (e *engine) stopAttempt(id plan.ID, why statelog.Class) {
 	a := e.attempt(id)
-	if a.taken {
-		cause := errKilled
-		if why == statelog.Interrupted {
-			cause = e.stopCause(a)
-		}
-		a.ctx.end(cause)
+	switch {
+	case a.taken:
+		a.ctx.end(e.stopCause(a, why))
+		return
+	case a.Resumed:
+		a.endFirst = e.stopCause(a, why)
 		return
 	}
 	e.withdraw(a)
@@ -168,6 +175,20 @@ func (e *engine) recallAttempt(id plan.ID) {
 		e.withdraw(a)
 		e.plan.Withdraw(time.Now(), id)
 	}
+}
+
+// goesOn reports whether an attempt goes on with its executor without this
+// engine: it stays open in the log (E2).
+func (a *attempt) goesOn() bool {
+	return a.err != nil && a.pool.durable && !isDefinite(a.err) &&
+		errors.Is(context.Cause(a.ctx), executor.ErrDetach)
+}
+
+// isDefinite reports whether err says for certain that nothing runs.
+func isDefinite(err error) bool {
+	_, lost := errors.AsType[*executor.LostError](err)
+	_, not := errors.AsType[*executor.NotStartedError](err)
+	return lost || not
 }
 
 // withdraw takes back an attempt that no worker has.

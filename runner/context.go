@@ -14,6 +14,7 @@ import (
 var (
 	errKilled      = errors.New("runner: killed")
 	errInterrupted = errors.New("runner: the run was interrupted")
+	errPoison      = errors.New("runner: engines died with it")
 )
 
 // attemptContext is the context of one attempt. Any attempt may be ended by

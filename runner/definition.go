@@ -44,6 +44,10 @@ type taskMore struct {
 // compile checks all of d and makes a definition of it. The error has every
 // problem there is.
 func (r *Runner) compile(d *dag.DAG) (*definition, error) {
+	return r.compileWithin(d, r.Limits)
+}
+
+func (r *Runner) compileWithin(d *dag.DAG, limits dag.Limits) (*definition, error) {
 	if d == nil {
 		d = &dag.DAG{}
 	}
@@ -51,7 +55,7 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := expand.Expander{Limits: r.Limits}
+	x := expand.Expander{Limits: limits}
 	checked, err := x.Check(d)
 	if err != nil {
 		return nil, multierror.Append(err, pools.misfits(d, x)...).ErrorOrNil()
@@ -67,7 +71,7 @@ func (r *Runner) compile(d *dag.DAG) (*definition, error) {
 		frame:  frame,
 		opened: len(d.Tasks),
 		pools:  pools,
-		limits: r.Limits.WithDefaults(),
+		limits: limits.WithDefaults(),
 	}
 	if err := def.add(d.Tasks, checked.Templates, pools.check); err != nil {
 		return nil, err

@@ -61,9 +61,13 @@ type engine struct {
 	running  int       // workers
 	closing  bool      // the plan asked for the end
 	over     bool
-	cause    error    // why the run was interrupted
-	logErr   error    // why the log takes no more
-	left     []string // instances whose executors did not return
+	cause    error       // why the run was interrupted
+	logErr   error       // why the log takes no more
+	away     error       // why the log takes nothing now
+	refused  *plan.Batch // that an immediate log did not take
+	left     []string    // instances whose executors did not return
+	unwaited int         // executors that may yet return
+	unlock   func()      // gives the lock of the run back; nil: it was
 	deadline *time.Timer
 	// detaching: durable executors are to let go of what they run.
 	detaching bool
@@ -73,7 +77,16 @@ type engine struct {
 	hungry atomic.Bool   // something was refused
 	room   chan struct{} // tells askAgain that there may be room
 
+	// doubtful: it is not known whether records were added, or may be yet. It
+	// belongs to whoever appends.
+	doubtful bool
+	// closed are the keys of attempts that durable executors may forget, by
+	// pool, and forgets says that there are some. Nil: no executor is durable.
+	closed  map[int][]string
+	forgets chan struct{}
+
 	wake     chan struct{} // tells the appender that there is something to append
+	ended    chan struct{} // closed when the run is over
 	finished chan struct{} // closed when the run is over and nothing is left
 	watching sync.WaitGroup
 	cleanup  []func()
@@ -98,20 +111,18 @@ func (e *engine) pump() {
 			break
 		}
 		if !e.inMemory {
-			select {
-			case e.wake <- struct{}{}:
-			default:
-			}
+			e.wakeAppender()
 			break
 		}
 		b := e.plan.Take()
 		if len(b.Records) > 0 {
 			seq, err := e.log.Append(e.ctx, e.run, e.seq, b.Records)
 			if err != nil {
-				e.logFailed(err, b.Actions)
+				e.appendElsewhere(b)
 				break
 			}
 			e.appended(seq)
+			e.forgetClosed(b.Records)
 		}
 		e.perform(b.Actions)
 		e.plan.Recycle(b)

@@ -88,7 +88,11 @@ func (e *engine) newsAfter(after uint64) (news chan struct{}, over bool) {
 
 // recorded returns the number that the last record known so far will have.
 func (e *engine) recorded() uint64 {
-	return e.seq + uint64(e.inFlight) + uint64(e.plan.PendingRecords())
+	records := e.inFlight + e.plan.PendingRecords()
+	if e.refused != nil {
+		records += len(e.refused.Records)
+	}
+	return e.seq + uint64(records)
 }
 
 // await waits, with mu held, until a record is durable.
@@ -126,7 +130,7 @@ func (e *engine) event(r *statelog.Record) Event {
 		Decision: r.Decision, State: RunState(r.State),
 	}
 	switch r.Kind {
-	case statelog.Opened, statelog.Resumed, statelog.Closed, statelog.Reopened:
+	case statelog.Opened, statelog.Resumed, statelog.Detached, statelog.Closed, statelog.Reopened:
 		return ev
 	default: // it is about a task
 	}
@@ -190,6 +194,7 @@ func (o *Observer) funcFor(k statelog.Kind) func(*Handle, Event) {
 		return o.Decided
 	case statelog.Closed:
 		return o.RunClosed
+	case statelog.Detached: // there is no function of its own for it
 	}
 	return nil
 }
@@ -214,11 +219,32 @@ func (e *engine) observe(observers []watcher, after uint64) {
 
 // tellAll tells the observers of all events after a number, which it keeps.
 func (e *engine) tellAll(observers []watcher, after *uint64) {
+	for n := 1; ; n++ {
+		err := e.tellNext(observers, after)
+		if err == nil {
+			return
+		}
+		// They miss nothing while the log is away, and wait for it as the run does.
+		e.logger.Warn("observers cannot read the log",
+			slog.String("run", e.run), slog.Any("err", err))
+		pause := time.NewTimer(storePause.Delay(*after, 0, n))
+		select {
+		case <-pause.C:
+		case <-e.ended:
+			pause.Stop()
+			if n > 3 {
+				return
+			}
+		}
+	}
+}
+
+// tellNext tells the observers of the events after a number until the log cannot
+// be read or the run is over.
+func (e *engine) tellNext(observers []watcher, after *uint64) error {
 	for ev, err := range e.handle.Events(context.WithoutCancel(e.ctx), *after) {
 		if err != nil {
-			e.logger.Error("observers cannot read the log",
-				slog.String("run", e.run), slog.Any("err", err))
-			return
+			return err
 		}
 		for i := range observers {
 			if observers[i].seen < ev.Seq {
@@ -227,6 +253,7 @@ func (e *engine) tellAll(observers []watcher, after *uint64) {
 		}
 		*after = ev.Seq
 	}
+	return nil
 }
 
 // tell calls one observer, and drops it if it panics or calls runtime.Goexit

@@ -25,10 +25,14 @@ func (e *engine) interruptNow(cause error) {
 
 // finishIfOver ends the engine when the plan is done and all workers are gone.
 func (e *engine) finishIfOver() {
-	if !e.closing || e.over || e.running > 0 || e.logErr == nil && e.plan.Pending() {
+	if !e.closing || e.over || e.running > 0 || e.logErr == nil && e.unrecorded() {
 		return
 	}
 	e.over = true
+	close(e.ended)
+	if e.forgets != nil {
+		close(e.forgets)
+	}
 	if e.closedAt.IsZero() {
 		e.closedAt = time.Now() // it ends without its log
 	}
@@ -45,6 +49,11 @@ func (e *engine) finishIfOver() {
 	go e.finish()
 }
 
+// unrecorded reports whether there is something that is not durable yet.
+func (e *engine) unrecorded() bool {
+	return e.inFlight > 0 || e.refused != nil || e.plan.Pending()
+}
+
 // finish waits for the engine's own goroutines and lets go of what it holds.
 func (e *engine) finish() {
 	for i := len(e.cleanup) - 1; i >= 0; i-- {
@@ -53,5 +62,10 @@ func (e *engine) finish() {
 	e.stop(context.Canceled)
 	e.watching.Wait()
 	e.stopAppends(context.Canceled)
+	e.mu.Lock()
+	unlock := e.takeUnlock()
+	e.mu.Unlock()
+	unlock()
+	e.runner.deactivate(e)
 	close(e.finished)
 }

@@ -84,7 +84,8 @@ func (e *engine) splice(a *attempt, g *generated, o *plan.Outcome) {
 func (e *engine) withdrawTask(task int, ids []plan.ID) []plan.ID {
 	var waiting []plan.ID
 	started := e.plan.Started(task, func(id plan.ID) bool {
-		if int(id) < len(e.attempts) && e.attempts[id] != nil && e.attempts[id].taken {
+		if int(id) < len(e.attempts) && e.attempts[id] != nil &&
+			(e.attempts[id].taken || e.attempts[id].Resumed) {
 			return false
 		}
 		waiting = append(waiting, id)

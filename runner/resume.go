@@ -22,7 +22,10 @@ import (
 // executors, and are lost at no cost to the task otherwise.
 func (r *Runner) Resume(ctx context.Context, id string) (*Handle, error) {
 	found := func(e *engine) (*Handle, error) { return e.handle, nil }
-	return r.open(ctx, id, found, func() (*Handle, error) { return r.takeUp(ctx, id, nil, nil) })
+	return r.open(ctx, id, found, func() (*Handle, error) {
+		h, err := r.takeUp(ctx, id, nil, nil)
+		return h, r.didYouMean(ctx, id, err)
+	})
 }
 
 // Retry reopens a closed run, or goes on with one that is open: the named tasks
@@ -36,7 +39,10 @@ func (r *Runner) Retry(ctx context.Context, id string, names ...string) (*Handle
 		h, err := r.open(ctx, id, func(e *engine) (*Handle, error) {
 			active = e
 			return e.handle, e.retryNow(ctx, names)
-		}, func() (*Handle, error) { return r.takeUp(ctx, id, nil, &names) })
+		}, func() (*Handle, error) {
+			h, err := r.takeUp(ctx, id, nil, &names)
+			return h, r.didYouMean(ctx, id, err)
+		})
 		if active == nil || !errors.Is(err, ErrOver) {
 			return h, err
 		}
@@ -45,6 +51,27 @@ func (r *Runner) Retry(ctx context.Context, id string, names ...string) (*Handle
 			return nil, err
 		}
 	}
+}
+
+// namesAtOnce bounds the runs among which the nearest ID is looked for.
+const namesAtOnce = 1000
+
+// didYouMean adds the nearest ID to the error that there is no such run.
+func (r *Runner) didYouMean(ctx context.Context, id string, err error) error {
+	if !errors.Is(err, statelog.ErrNoRun) || r.Log == nil {
+		return err
+	}
+	var known []string
+	for info, listErr := range r.Log.Runs(ctx, statelog.Query{Limit: namesAtOnce}) {
+		if listErr != nil {
+			return err
+		}
+		known = append(known, info.Run)
+	}
+	if near := dag.Nearest(id, known); near != "" {
+		return fmt.Errorf("%w; did you mean %q?", err, near)
+	}
+	return err
 }
 
 // takeUp makes an engine of what the log has of a run. d is what its definition
@@ -56,15 +83,22 @@ func (r *Runner) takeUp(
 		return nil, fmt.Errorf("%w %q: without Runner.Log, only active runs are known",
 			statelog.ErrNoRun, id)
 	}
-	e, err := r.replay(ctx, id)
+	engine := randomID()
+	unlock, err := r.lock(ctx, id, engine)
 	if err != nil {
-		return nil, fmt.Errorf("runner: run %s: %w", id, err)
-	}
-	if _, err := e.expect(d); err != nil {
 		return nil, err
 	}
-	h, err := e.goOn(ctx, again)
+	e, err := r.replay(ctx, id, engine)
+	if err == nil {
+		e.unlock = unlock
+		_, err = e.expect(d)
+	}
+	var h *Handle
+	if err == nil {
+		h, err = e.goOn(ctx, again)
+	}
 	if err != nil {
+		unlock()
 		return nil, fmt.Errorf("runner: run %s: %w", id, err)
 	}
 	return h, nil
@@ -91,11 +125,9 @@ func (e *engine) goOn(ctx context.Context, again *[]string) (*Handle, error) {
 		first.Kind = statelog.Reopened
 		e.closedAt = time.Time{}
 	}
-	seq, err := e.log.Append(context.WithoutCancel(ctx), e.run, e.seq, []statelog.Record{first})
-	if err != nil {
+	if err := e.storeFirst(ctx, first); err != nil {
 		return nil, err
 	}
-	e.seq = seq
 	if err := e.plan.Apply(&first, nil); err != nil {
 		return nil, err
 	}
@@ -128,12 +160,14 @@ func (e *engine) expect(d *dag.DAG) (*Handle, error) {
 func (e *engine) shut() *Handle {
 	e.stop(context.Canceled)
 	e.closing, e.over = true, true
+	close(e.ended)
 	close(e.finished)
+	e.takeUnlock()()
 	return e.handle
 }
 
 // replay folds the records of a run.
-func (r *Runner) replay(ctx context.Context, id string) (*engine, error) {
+func (r *Runner) replay(ctx context.Context, id, engineID string) (*engine, error) {
 	var e *engine
 	for rec, err := range r.Log.Read(ctx, id, 0) {
 		if err != nil {
@@ -143,6 +177,7 @@ func (r *Runner) replay(ctx context.Context, id string) (*engine, error) {
 			if e, err = r.reopen(ctx, id, &rec); err != nil {
 				return nil, err
 			}
+			e.id = engineID
 		}
 		if err := e.fold(&rec); err != nil {
 			return nil, err
@@ -151,6 +186,7 @@ func (r *Runner) replay(ctx context.Context, id string) (*engine, error) {
 	if e == nil {
 		return nil, statelog.ErrNoRun
 	}
+	e.def.limits = r.Limits.WithDefaults()
 	e.from = e.seq
 	return e, nil
 }
@@ -165,7 +201,7 @@ func (r *Runner) reopen(ctx context.Context, id string, rec *statelog.Record) (*
 		return nil, fmt.Errorf("it was recorded in version %d with expansion %d; "+
 			"this library has %d and %d", o.Version, o.Expansion, statelog.Version, expand.Version)
 	}
-	def, err := r.compile(o.Definition())
+	def, err := r.compileWithin(o.Definition(), unlimited)
 	if err != nil {
 		return nil, err
 	}
@@ -179,11 +215,16 @@ func (r *Runner) reopen(ctx context.Context, id string, rec *statelog.Record) (*
 	return e, nil
 }
 
+// unlimited is what replay allows: limits may have been lowered since, and what
+// was accepted stays.
+var unlimited = dag.Limits{
+	Tasks: -1, Instances: -1, Product: -1, GeneratorOutput: -1, Definition: -1, Depth: -1,
+}
+
 func (e *engine) fold(rec *statelog.Record) error {
 	var spliced []plan.Task
 	if rec.Kind == statelog.Done && rec.Class == statelog.Success && len(rec.Output) > 0 {
-		// Limits may have been lowered since: what was accepted stays.
-		tasks, err := dag.ParseTasks(rec.Output)
+		tasks, err := unlimited.ParseTasks(rec.Output)
 		var g *generated
 		if err == nil {
 			g, err = e.def.expand(tasks)
@@ -263,17 +304,45 @@ func (e *engine) takeUpAttempts(now time.Time, open []plan.ID) {
 	for _, id := range open {
 		a := e.plan.Open(id)
 		pool := &e.def.pools.list[e.def.pools.groups[a.Group].pool]
+		poison := e.runner.poison(e.plan.Deaths(id))
 		if !pool.durable {
-			e.plan.Finish(now, id, &plan.Outcome{
-				Lost: true, Interrupted: true, Start: now, Reason: "its engine ended",
-			})
+			e.plan.Finish(now, id, lostWithEngine(now, poison, e.plan.Deaths(id)))
 			continue
 		}
 		mine := e.attempt(id)
 		mine.Resumed = true
+		if poison {
+			e.plan.Condemn(id)
+		}
 		if pool.allocator != nil {
 			mine.lease = pool.allocator.Restore(a.Node, e.def.pools.groups[a.Group].resources)
 		}
 		e.plan.Again(id)
 	}
 }
+
+// lostWithEngine is how an attempt ended that could not outlive its engine.
+func lostWithEngine(now time.Time, poison bool, deaths int) *plan.Outcome {
+	if poison {
+		return &plan.Outcome{
+			Class: statelog.Poison, Permanent: true, Start: now,
+			Reason: fmt.Sprintf("%d engines in a row died while it ran and nothing else "+
+				"came to an end; see Runner.Poison", deaths),
+		}
+	}
+	return &plan.Outcome{
+		Lost: true, Interrupted: true, Start: now, Reason: "its engine ended",
+	}
+}
+
+// poison reports whether so many engines died with an attempt that it is not
+// tried again.
+func (r *Runner) poison(deaths int) bool {
+	limit := r.Poison
+	if limit == 0 {
+		limit = defaultPoison
+	}
+	return limit > 0 && deaths >= limit
+}
+
+const defaultPoison = 5

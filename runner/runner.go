@@ -48,6 +48,14 @@ type Runner struct {
 	// after their attempts were told to stop. It should be more than their own
 	// grace times. 0: one minute; negative: for ever.
 	StopTimeout time.Duration
+	// StoreTimeout is how long a run goes on without its log, when that does not
+	// take records: nothing new starts, and what runs goes on. Then the run is
+	// interrupted. 0: ten minutes; negative: for ever.
+	StoreTimeout time.Duration
+	// Poison is how many engines in a row may die with an attempt of an instance
+	// open, while no attempt of the run came to an end, before the instance fails
+	// for good: it may be what takes them down. 0: five; negative: any number.
+	Poison int
 	// Seed of all that is random. 0: chosen at random for each run.
 	Seed uint64
 	// Observers are told what happens, see [Observer].
@@ -127,7 +135,10 @@ func (r *Runner) Ensure(ctx context.Context, id string, d *dag.DAG) (*Handle, er
 	return r.open(ctx, id, found, func() (*Handle, error) {
 		h, err := r.takeUp(ctx, id, d, nil)
 		if errors.Is(err, statelog.ErrNoRun) {
-			return r.start(ctx, id, d)
+			h, err = r.start(ctx, id, d)
+			if errors.Is(err, statelog.ErrFenced) { // somebody else has just started it
+				return r.takeUp(ctx, id, d, nil)
+			}
 		}
 		return h, err
 	})

@@ -65,6 +65,9 @@ func (r *Runner) start(ctx context.Context, id string, d *dag.DAG) (*Handle, err
 	if err != nil {
 		return nil, err
 	}
+	if e.unlock, err = r.lock(ctx, id, e.id); err != nil {
+		return nil, err
+	}
 	opening := &statelog.Opening{
 		Version: statelog.Version, Expansion: expand.Version,
 		Definition: def.dag, Tags: def.frame.Tags, KeyPrefix: e.key,
@@ -72,29 +75,29 @@ func (r *Runner) start(ctx context.Context, id string, d *dag.DAG) (*Handle, err
 	}
 	e.plan = plan.New(e.planConfig(opening))
 	def.planned = nil
-	// A context that has ended already interrupts the run, like one that ends a
-	// moment later.
-	seq, err := e.log.Append(context.WithoutCancel(ctx), id, 0, []statelog.Record{{
+	err = e.storeFirst(ctx, statelog.Record{
 		Kind: statelog.Opened, Time: e.opened, Opened: opening,
 		Pools: def.pools.records(), Engine: e.id,
-	}})
+	})
 	if err != nil {
+		e.unlock()
 		return nil, fmt.Errorf("runner: open run %s: %w", id, err)
 	}
-	e.seq = seq
 	return e.begin(func() { e.plan.Begin(e.opened) }), nil
 }
 
 // engine makes an engine that is not yet at work.
 func (r *Runner) engine(ctx context.Context, id string, def *definition) (*engine, error) {
-	outputs, err := newOutputs(r.Output, def.limits.GeneratorOutput)
+	outputs, err := newOutputs(r.Output, r.Limits.WithDefaults().GeneratorOutput)
 	if err != nil {
 		return nil, fmt.Errorf("runner: directory for output: %w", err)
 	}
 	e := &engine{
 		runner: r, run: id, id: randomID(), key: "d" + newRunID(), def: def,
 		log: r.Log, logger: r.Logger, outputs: outputs, opened: time.Now(),
-		room: make(chan struct{}, 1), wake: make(chan struct{}, 1), finished: make(chan struct{}),
+		room: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		ended: make(chan struct{}), finished: make(chan struct{}),
+		unlock: func() {},
 	}
 	e.handle = &Handle{e}
 	if e.log == nil {
@@ -108,6 +111,9 @@ func (r *Runner) engine(ctx context.Context, id string, def *definition) (*engin
 	}
 	for i := range def.pools.list {
 		e.pools = append(e.pools, &workers{poolDef: &def.pools.list[i]})
+		if def.pools.list[i].durable && e.forgets == nil {
+			e.closed, e.forgets = map[int][]string{}, make(chan struct{}, 1)
+		}
 	}
 	e.ctx, e.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	e.appends, e.stopAppends = context.WithCancelCause(e.ctx)
@@ -227,10 +233,13 @@ func (r *Runner) deactivate(e *engine) {
 // begin sets the engine to work.
 func (e *engine) begin(first func()) *Handle {
 	e.runner.activate(e)
-	e.cleanup = append(e.cleanup, func() { e.runner.deactivate(e) })
 	if !e.inMemory {
 		e.watching.Go(e.append)
 	}
+	if e.forgets != nil {
+		e.watching.Go(e.forgetting)
+	}
+	e.watchLock()
 	if n := len(e.runner.Observers); n > 0 {
 		observers := make([]watcher, n)
 		for i := range observers {

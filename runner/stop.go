@@ -6,6 +6,7 @@ import (
 
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/runner/internal/plan"
+	"github.com/daggy-go/daggy/statelog"
 )
 
 const defaultStopTimeout = time.Minute
@@ -18,9 +19,15 @@ func (e *engine) detach() {
 	e.interrupt(ErrInterrupted)
 }
 
-// stopCause is what ends the context of an attempt when the run is interrupted.
-func (e *engine) stopCause(a *attempt) error {
-	if e.detaching && a.pool.durable {
+// stopCause is what ends the context of an attempt.
+func (e *engine) stopCause(a *attempt, why statelog.Class) error {
+	pool := &e.def.pools.list[e.def.pools.groups[e.plan.Open(a.id).Group].pool]
+	switch {
+	case why == statelog.Poison:
+		return errPoison
+	case why != statelog.Interrupted:
+		return errKilled
+	case e.detaching && pool.durable:
 		return executor.ErrDetach
 	}
 	return errInterrupted
@@ -69,6 +76,7 @@ func (e *engine) abandon() {
 		e.left = append(e.left, e.def.instanceName(a.task, a.Index))
 		e.attempts[id] = nil
 		e.running--
+		e.unwaited++
 		e.plan.Abandon(id)
 	}
 	e.logger.Error("executors did not return",

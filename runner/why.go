@@ -21,6 +21,7 @@ const (
 	WaitsForCapacity ReasonKind = "capacity"  // until there is room for what it asks
 	WaitsForSlot     ReasonKind = "slot"      // until fewer attempts run in its pool
 	WaitsForExecutor ReasonKind = "executor"  // its executor has it and says Text
+	WaitsForLog      ReasonKind = "log"       // until the state log takes records again
 	WaitsForEnd      ReasonKind = "ending"    // the run is being stopped: it will not start
 )
 
@@ -80,6 +81,11 @@ func (e *engine) reasons(task int, w plan.Why) []Reason {
 		Kind: WaitsForBackoff, Until: time.Unix(0, w.Backoff),
 		Text: "its next attempt is due at " + time.Unix(0, w.Backoff).Format(time.RFC3339),
 	})
+	if e.away != nil && w.Ready {
+		add(true, Reason{
+			Kind: WaitsForLog, Text: "the state log takes no records: " + e.away.Error(),
+		})
+	}
 	add(w.Executor != "", Reason{Kind: WaitsForExecutor, Text: w.Executor})
 	if !w.Ready || len(reasons) > 0 {
 		return reasons

@@ -61,7 +61,7 @@ func (e *engine) work(w *workers) {
 		e.mu.Unlock()
 		now = e.execute(w, a, now, &m)
 		if a.abandoned {
-			e.mu.Unlock()
+			e.returned()
 			return // the run is over without this worker
 		}
 		e.pump()
@@ -117,10 +117,11 @@ func (e *engine) execute(w *workers, a *attempt, start time.Time, m *arena) time
 func (e *engine) replaceWorker(w *workers, a *attempt) {
 	a.err = &executor.PanicError{Value: "runtime.Goexit was called", Stack: debug.Stack()}
 	e.conclude(w, a, e.clock.now(), new(arena))
-	defer e.mu.Unlock()
 	if a.abandoned {
+		e.returned()
 		return
 	}
+	defer e.mu.Unlock()
 	w.coming--
 	w.count--
 	e.running--
@@ -144,6 +145,7 @@ func (a *attempt) call(ex executor.Executor) {
 func (e *engine) conclude(w *workers, a *attempt, end time.Time, m *arena) time.Time {
 	var o *plan.Outcome // nil: a success of which there is nothing to say
 	var made *generated
+	goesOn := a.goesOn()
 	if a.err != nil || a.generator || !isZero(&a.result) {
 		o, made = e.outcome(a)
 	}
@@ -160,6 +162,9 @@ func (e *engine) conclude(w *workers, a *attempt, end time.Time, m *arena) time.
 	}
 	w.coming++
 	switch {
+	case goesOn:
+		e.plan.Abandon(a.id)
+		e.plan.Tick(end)
 	case o == nil:
 		e.plan.Succeed(end, a.id, a.start)
 	case made != nil:
@@ -168,7 +173,8 @@ func (e *engine) conclude(w *workers, a *attempt, end time.Time, m *arena) time.
 	default:
 		e.plan.Finish(end, a.id, o)
 		if e.plan.Paused(a.id) {
-			return end // it is handed over again, with its lease
+			a.Resumed = false // nothing of it runs, for certain (E4)
+			return end        // it is handed over again, with its lease
 		}
 	}
 	a.lease = nil

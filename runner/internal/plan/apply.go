@@ -16,8 +16,13 @@ func (p *Plan) Apply(r *statelog.Record, splice []Task) error {
 		p.admitRoots(0, r.Time.UnixNano())
 		return nil
 	case statelog.Resumed:
+		p.applyTakenUp()
+		return nil
+	case statelog.Detached:
+		p.detached = true
 		return nil
 	case statelog.Reopened:
+		p.applyTakenUp()
 		p.applyReopened()
 		return nil
 	case statelog.Closed:
@@ -58,7 +63,10 @@ func (p *Plan) replayIntent(r *statelog.Record) error {
 	case !t.admitted():
 		return fmt.Errorf("record %d starts task %d before its parents completed", r.Seq, r.Task)
 	}
-	p.applyIntent(r)
+	if p.replayed == nil {
+		p.replayed = map[int32]ID{}
+	}
+	p.replayed[t.first+int32(r.Instance)] = p.applyIntent(r)
 	return nil
 }
 
@@ -68,22 +76,24 @@ func (p *Plan) replayAttempt(r *statelog.Record, splice []Task) error {
 		p.applyBarrier(r)
 		return nil
 	}
-	for id, a := range p.Opens {
-		if a.Task != r.Task || a.Instance != r.Instance || a.Number != r.Attempt {
-			continue
-		}
-		switch {
-		case r.Kind == statelog.Started:
-			p.applyStarted(id, r)
-		case r.Kind == statelog.Done && r.Class == statelog.Success:
-			p.applyDone(id, r, splice)
-		default:
-			p.applyEnd(id, r)
-		}
-		return nil
+	k := t.first + int32(r.Instance)
+	id, ok := p.replayed[k]
+	if !ok || p.attempts[id].Number != r.Attempt {
+		return fmt.Errorf("record %d is about attempt %d of instance %d of task %d, "+
+			"which is not open", r.Seq, r.Attempt, r.Instance, r.Task)
 	}
-	return fmt.Errorf("record %d is about attempt %d of instance %d of task %d, which is not open",
-		r.Seq, r.Attempt, r.Instance, r.Task)
+	if r.Kind != statelog.Started {
+		delete(p.replayed, k)
+	}
+	switch {
+	case r.Kind == statelog.Started:
+		p.applyStarted(id, r)
+	case r.Kind == statelog.Done && r.Class == statelog.Success:
+		p.applyDone(id, r, splice)
+	default:
+		p.applyEnd(id, r)
+	}
+	return nil
 }
 
 // admitRoots lets the tasks from the given one on that have no parents start.
@@ -158,6 +168,7 @@ func (p *Plan) applyDone(id ID, r *statelog.Record, splice []Task) {
 		p.applySplice(splice, now)
 	}
 	t := &p.tasks[r.Task]
+	p.idle = false
 	p.shut(id, completed)
 	t.settled++
 	if t.over() {
@@ -170,6 +181,9 @@ func (p *Plan) applyEnd(id ID, r *statelog.Record) {
 	t := &p.tasks[r.Task]
 	x := p.extra(t.first + int32(r.Instance))
 	x.number = int32(r.Attempt)
+	if r.Kind == statelog.Done {
+		p.idle, x.deaths = false, 0
+	}
 	switch {
 	case r.Kind == statelog.NotStarted:
 		t.begun--

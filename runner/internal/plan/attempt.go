@@ -170,7 +170,7 @@ func (p *Plan) judge(id ID, o *Outcome, r *statelog.Record) {
 		r.Class, r.Delay = statelog.Infrastructure, -1
 	case o.Lost:
 		r.Kind, r.Class = statelog.Lost, statelog.Infrastructure
-		r.Delay = p.cfg.Lost.delay(p.cfg.Seed, k, int(x.losses)+1)
+		r.Delay = p.cfg.Lost.Delay(p.cfg.Seed, k, int(x.losses)+1)
 	case o.Permanent, int(x.failures) >= policy.MaxRetries:
 		r.Delay = -1
 	default:
@@ -195,7 +195,7 @@ func (p *Plan) notStarted(now time.Time, id ID, o *Outcome) {
 	q.misses++
 	q.limit = max(1, min(q.limit, q.open)/2)
 	k := p.tasks[a.Task].first + int32(a.Instance)
-	delay := max(o.RetryAfter, throttle.delay(p.cfg.Seed, k, q.misses))
+	delay := max(o.RetryAfter, throttle.Delay(p.cfg.Seed, k, q.misses))
 	a.paused, a.Reason = true, o.Reason
 	if a.Running {
 		a.Running = false

@@ -15,10 +15,10 @@ type Backoff struct {
 
 func (b Backoff) exhausted(losses int) bool { return b.Budget >= 0 && losses > b.Budget }
 
-// delay returns how long to wait after the n-th loss of an instance: between
+// Delay returns how long to wait after the n-th loss of an instance: between
 // half of the step and the whole. It is a function of its arguments, so that
 // the same seed gives the same delays in whatever order things happen.
-func (b Backoff) delay(seed uint64, instance int32, n int) time.Duration {
+func (b Backoff) Delay(seed uint64, instance int32, n int) time.Duration {
 	step := b.Max
 	if shift := n - 1; shift < 62 && b.Min <= b.Max>>shift {
 		step = b.Min << shift

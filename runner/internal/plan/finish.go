@@ -22,6 +22,7 @@ func (p *Plan) closeIfOver(now time.Time) {
 	switch {
 	case p.stopped:
 		p.finished = true
+		p.record(statelog.Detached, now, 0)
 		p.act(Action{Kind: Close})
 		return
 	case p.failFast || p.aborted:

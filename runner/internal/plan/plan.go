@@ -161,6 +161,9 @@ type Plan struct {
 	counts   Counts
 	heldAll  map[int32]struct{} // tasks that are held
 	heldOne  map[int32]struct{} // instances that are held
+	replayed map[int32]ID       // open attempts by instance, while records are replayed
+	idle     bool               // the engine at work has seen no attempt end by itself
+	detached bool               // the engine before left in good order
 	failFast bool               // decided
 	aborted  bool               // decided
 	paused   bool
@@ -182,6 +185,7 @@ func New(cfg Config) *Plan {
 		again:    map[int32]*instanceHeap{},
 		heldAll:  map[int32]struct{}{},
 		heldOne:  map[int32]struct{}{},
+		idle:     true,
 		groups:   make([]group, len(cfg.Groups)),
 		pools:    make([]pool, len(cfg.Pools)),
 	}
@@ -213,7 +217,10 @@ func (p *Plan) Begin(now time.Time) {
 
 // Restart makes a plan to which the records of a run were applied ready to go
 // on. Call [Plan.Tick] when what is open and what is to be retried is settled.
-func (p *Plan) Restart(now time.Time) { p.indexAll(now) }
+func (p *Plan) Restart(now time.Time) {
+	p.replayed = nil
+	p.indexAll(now)
+}
 
 // Take returns what there is to do. The caller may use it until it calls
 // Recycle with it.

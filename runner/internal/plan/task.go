@@ -54,6 +54,7 @@ type extra struct {
 	number   int32 // of the last attempt
 	failures int32 // of the task, since the last retry by hand
 	losses   int32
+	deaths   int32 // of engines that had it open and got nothing done, in a row
 	at       int64 // when to try again, Unix nanoseconds
 	delay    time.Duration
 }
