@@ -65,6 +65,9 @@ func (e *engine) abandon() {
 	}
 	var ids []plan.ID
 	for id := range e.plan.Opens {
+		if int(id) >= len(e.attempts) {
+			continue // its intent is not durable, so nobody has it
+		}
 		if a := e.attempts[id]; a != nil && a.taken {
 			ids = append(ids, id)
 		}

@@ -144,9 +144,10 @@ func (p *Plan) indexAll(now time.Time) {
 
 func (p *Plan) indexTask(i int32, now int64) {
 	t := &p.tasks[i]
-	if t.over() || !t.admitted() {
+	if t.over() {
 		return
 	}
+	// Also of one that its parents hold back: it may have been withdrawn.
 	for instance := range t.next {
 		k := t.first + instance
 		switch p.states[k] {
@@ -160,5 +161,7 @@ func (p *Plan) indexTask(i int32, now int64) {
 		default: // it runs or is over
 		}
 	}
-	p.arrive(i, now)
+	if t.admitted() {
+		p.arrive(i, now)
+	}
 }

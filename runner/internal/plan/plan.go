@@ -280,7 +280,7 @@ func (p *Plan) Opens(yield func(ID, *Attempt) bool) {
 // Timer returns when [Plan.Tick] wants to be called. ok is false if nothing
 // waits for the time.
 func (p *Plan) Timer() (at time.Time, ok bool) {
-	if len(p.timers) == 0 {
+	if len(p.timers) == 0 || p.finished {
 		return time.Time{}, false
 	}
 	return time.Unix(0, p.timers[0].at), true

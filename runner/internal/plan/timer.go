@@ -65,6 +65,9 @@ func (h *timerHeap) pop() timer {
 
 // Tick tells the plan the time, at the latest when [Plan.Timer] says.
 func (p *Plan) Tick(now time.Time) {
+	if p.finished {
+		return // nothing may follow the last record
+	}
 	ns := now.UnixNano()
 	for len(p.timers) > 0 && p.timers[0].at <= ns {
 		t := p.timers.pop()
