@@ -59,7 +59,9 @@
 // the engine takes first makes those that come late harmless. Run with a ctx
 // that has ended already closes the key: it takes the claim, so that the key
 // never starts, or stops what runs, or reports how it ended. If the cause is
-// ErrDetach it does none of that. Forget says that the outcomes are recorded:
+// ErrDetach it does none of that. What one engine stopped or closed is a
+// [LostError] to an engine that asks later, for it was not the task that failed;
+// except for [ErrTimeLimit]. Forget says that the outcomes are recorded:
 // output may go, but that the keys were used stays known, and Forget may be
 // repeated and may name unknown keys.
 //

@@ -42,11 +42,19 @@ func newWork(b Behaviour, a *executor.Attempt) *work {
 	}
 }
 
+// refusal is what a key says that is done with: what an engine stopped is not
+// the task's failure, whoever asks next (E5).
 func (w *work) refusal() error {
-	if w.closed {
-		return errClosed
+	if w.closed || w.wasStopped() {
+		return &executor.LostError{Err: errClosed}
 	}
 	return nil
+}
+
+func (w *work) wasStopped() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stopped && w.outcome.result.Cause != executor.CauseTime
 }
 
 // attend waits for the end of the work, which it brings about itself when the
