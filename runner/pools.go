@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -111,7 +112,8 @@ func (p *pools) own(options map[string]any) {
 }
 
 // defaultExecutor is that of pool "" if the Runner names none. All runs of the
-// Runner share its capacity.
+// Runner share its capacity. Processes outlive the program if the log does, for
+// else they would be lost with it while the run is not.
 func (r *Runner) defaultExecutor() executor.Executor {
 	if r.Executor != nil {
 		return r.Executor
@@ -119,7 +121,11 @@ func (r *Runner) defaultExecutor() executor.Executor {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.local == nil {
-		r.local = fork.New(fork.Config{})
+		var c fork.Config
+		if log, ok := statelog.As[statelog.Directory](r.Log); ok && runtime.GOOS == "linux" { // elsewhere fork refuses it
+			c.Dir = log.Dir() + "-processes"
+		}
+		r.local = fork.New(c)
 	}
 	return r.local
 }

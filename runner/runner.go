@@ -19,7 +19,9 @@ import (
 // for concurrent use, and any number of runs may be active at once.
 type Runner struct {
 	// Executor runs the tasks of the default pool, "". Nil: local processes,
-	// with the capacity of this machine, see package fork.
+	// with the capacity of this machine, see package fork. They outlive the
+	// program if Log is in a directory ([statelog.Directory]): what belongs to
+	// them is in one beside it, whose name ends in "-processes".
 	Executor executor.Executor
 	// Pools are further executors, by the name that a DAG or a task gives.
 	Pools map[string]executor.Executor

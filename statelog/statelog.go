@@ -57,6 +57,14 @@ type Leased interface {
 	OnLost(run, engine string, f func()) (stop func())
 }
 
+// Directory is a log that keeps its records in a directory of this machine, where
+// they survive the program. The runner's default executor then keeps beside it
+// what it needs to find its processes again. Optional; find it with [As].
+type Directory interface {
+	// Dir returns the directory.
+	Dir() string
+}
+
 // Immediate is a log whose Append takes no longer than storing the records in
 // memory. The runner then appends where it stands instead of waiting for the
 // log elsewhere. Optional; find it with [As].
