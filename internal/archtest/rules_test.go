@@ -66,6 +66,11 @@ var rules = []rule{
 		"it is not a store but a wrapper around any log, and without one it takes the default log",
 	},
 	{
+		"statelog/redislog",
+		[]string{"dag", "expand", "executor", "statelog", "internal/..."},
+		"it is a back end that also writes documents, and instances have names in them",
+	},
+	{
 		"statelog/*",
 		[]string{"dag", "executor", "statelog", "internal/..."},
 		"a back end imports its parent and never another one, so that programs link what they use",

@@ -59,8 +59,10 @@ func (l *Log) append(
 	if len(recs) == 0 {
 		return nil
 	}
-	first := text(answer, 1)
-	l.memory.see(run, end{seq: b.at.last, nonce: b.nonce, first: first})
+	l.memory.see(run, end{seq: b.at.last, nonce: b.nonce, first: text(answer, 1)})
+	if l.documents != nil {
+		l.documents.appended(run)
+	}
 	return nil
 }
 
@@ -102,9 +104,12 @@ func (b *batch) encode(buffer *[]byte, recs []statelog.Record) error {
 
 func (l *Log) appendCall(b *batch) call {
 	k := &l.keys
-	id, touch := "", ""
+	id, documents, touch := "", "", ""
 	if b.at.count > 0 {
 		id = b.at.String()
+	}
+	if l.documents != nil {
+		documents = "1"
 	}
 	if l.replicas > 0 {
 		touch = "1"
@@ -115,11 +120,11 @@ func (l *Log) appendCall(b *batch) call {
 		script: appendScript,
 		keys: []string{
 			k.run(b.run), k.log(b.run), k.late, k.gone(b.run), k.runs, k.open, k.closed,
-			k.order, k.touched,
+			k.order, k.behind, k.touched,
 		},
 		args: []any{
 			b.run, strconv.FormatUint(b.after, 10), strconv.FormatUint(b.at.last, 10), id,
-			b.nonce, b.count, b.data, seq, nonce, first, touch,
+			b.nonce, b.count, b.data, seq, nonce, first, documents, touch,
 			t.turned, t.state, t.closed, t.opened, t.tags,
 		},
 		once: true, replicas: l.replicas > 0 && id != "",

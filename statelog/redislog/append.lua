@@ -8,13 +8,13 @@
 -- Lua can count to.
 local run_key, log_key, late_key, gone_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local runs_key, open_key, closed_key = KEYS[5], KEYS[6], KEYS[7]
-local order_key, touched_key = KEYS[8], KEYS[9]
+local order_key, behind_key, touched_key = KEYS[8], KEYS[9], KEYS[10]
 
 local run, after, last, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local nonce, count, batch = ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local seen_seq, seen_nonce, seen_first = ARGV[8], ARGV[9], ARGV[10]
-local touch = ARGV[11]
-local turn, state, closing, opening, tags = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16]
+local documents, touch = ARGV[11], ARGV[12]
+local turn, state, closing, opening, tags = ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
 
 -- Given up by its sender, who went on without it.
 local barrier = redis.call('HGET', late_key, run)
@@ -57,6 +57,9 @@ end
 
 redis.call('XADD', log_key, id, nonce, batch)
 redis.call('HSET', run_key, 'seq', last, 'last', nonce)
+if documents ~= '' then
+  redis.call('SADD', behind_key, run)
+end
 if seq and turn == '' then
   return {'ok', first}
 end

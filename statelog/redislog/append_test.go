@@ -60,12 +60,13 @@ func (f *faults) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func faulty(t *testing.T) (log *redislog.Log, set func(before, after func(n int) error)) {
 	t.Helper()
 	_, client := connect(t)
-	warm := open(t, client, redislog.Config{Prefix: "warm"})
+	warm := open(t, client, redislog.Config{Prefix: "warm", NoDocuments: true})
 	appended(t, warm, "run", 0, opened())
 	require.Len(t, read(t, warm, "run"), 1)
 	f := &faults{}
 	client.AddHook(f)
-	return open(t, client, redislog.Config{}), func(before, after func(n int) error) {
+	log = open(t, client, redislog.Config{NoDocuments: true})
+	return log, func(before, after func(n int) error) {
 		f.before, f.after = before, after
 		f.n.Store(0)
 	}
@@ -186,7 +187,7 @@ func (oom) RedisError()   {}
 func TestLateBatchIsRefused(t *testing.T) {
 	t.Parallel()
 	_, client := connect(t)
-	log := open(t, client, redislog.Config{})
+	log := open(t, client, redislog.Config{NoDocuments: true})
 	appended(t, log, "run", 0, opened())
 	require.Equal(t, []int{0}, read(t, log, "run"))
 
@@ -235,7 +236,7 @@ func (c *capture) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func TestScriptsAreSentAgain(t *testing.T) {
 	t.Parallel()
 	_, client := connect(t)
-	log := open(t, client, redislog.Config{})
+	log := open(t, client, redislog.Config{NoDocuments: true})
 	appended(t, log, "run", 0, opened())
 	require.NoError(t, client.ScriptFlush(t.Context()).Err())
 	appended(t, log, "run", 1, task(1))

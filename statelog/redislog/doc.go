@@ -48,6 +48,13 @@
 // that what was sent does not arrive any more, so that what is read back stays
 // true.
 //
+// # Documents
+//
+// For other programs a JSON document is kept of each run and of each instance
+// that was tried, by the server's JSON module if it has one. They follow the
+// records within a fraction of a second and nothing reads them back. DOCUMENTS.md
+// says what is in them; [Config.NoDocuments] does without.
+//
 // # Cluster
 //
 // All keys of a log have the same hash tag, "{daggy}" unless [Config.Prefix] says

@@ -14,10 +14,14 @@ import (
 // that still knows it is told [statelog.ErrNoRun].
 const gone = 7 * 24 * time.Hour
 
-// Prune removes the closed runs that keep does not keep, those
-// that closed first before the others. Age is measured by this machine's clock.
+// Prune removes the closed runs that keep does not keep, with
+// their documents, those that closed first before the others. Age is measured by
+// this machine's clock.
 func (l *Log) Prune(ctx context.Context, keep statelog.Retention) (removed int, err error) {
 	removed, err = l.prune(ctx, keep)
+	if err == nil {
+		err = l.removeDocuments(ctx)
+	}
 	if err != nil {
 		err = fmt.Errorf("redislog: prune: %w", cause(ctx, err))
 	}
@@ -73,8 +77,11 @@ func (l *Log) remove(ctx context.Context, member string) (bool, error) {
 	k := &l.keys
 	answer, err := l.do(ctx, call{
 		script: pruneScript,
-		keys:   []string{k.run(run), k.log(run), k.gone(run), k.runs, k.closed},
-		args:   []any{run, member, gone.Milliseconds()},
+		keys: []string{
+			k.run(run), k.log(run), k.gone(run), k.past(run),
+			k.runs, k.closed, k.behind, k.removed,
+		},
+		args: []any{run, member, gone.Milliseconds()},
 	})
 	if err != nil {
 		return false, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -20,7 +21,7 @@ func (l *Log) Read(
 	last, err := l.end(ctx, run)
 	return func(yield func(statelog.Record, error) bool) {
 		r := reader{
-			log: l, run: run, at: after, end: last.seq,
+			log: l, run: run, key: l.keys.log(run), at: after, end: last.seq,
 			yield: func(rec statelog.Record) bool { return yield(rec, nil) },
 		}
 		failed := err
@@ -59,7 +60,7 @@ func (l *Log) end(ctx context.Context, run string) (end, error) {
 	}
 	e := end{nonce: text(answer, 2), first: text(answer, 3)}
 	if e.seq, err = strconv.ParseUint(text(answer, 1), 10, 64); err != nil {
-		return end{}, l.damage(run, 0, err)
+		return end{}, damage(k.run(run), 0, err)
 	}
 	l.memory.see(run, e)
 	return e, nil
@@ -69,11 +70,15 @@ func (l *Log) end(ctx context.Context, run string) (end, error) {
 type reader struct {
 	log *Log
 	run string
+	key string
 	// at is the number of the last record that was yielded, end of the last one
-	// that will be.
+	// that will be, or untilItEnds.
 	at, end uint64
 	yield   func(statelog.Record) bool
 }
+
+// untilItEnds is the end of who reads all that there is.
+const untilItEnds = math.MaxUint64
 
 const (
 	pageBytes      = 1 << 20
@@ -87,11 +92,13 @@ func (r *reader) read(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		page, err := r.log.client.XRangeN(ctx, r.log.keys.log(r.run),
+		page, err := r.log.client.XRangeN(ctx, r.key,
 			strconv.FormatUint(r.at+1, 10), strconv.FormatUint(r.end, 10), count).Result()
 		switch {
 		case err != nil:
 			return err
+		case len(page) == 0 && r.end == untilItEnds:
+			return nil
 		case len(page) == 0:
 			return r.missing(ctx)
 		}
@@ -113,14 +120,14 @@ func (r *reader) read(ctx context.Context) error {
 func (r *reader) batch(message redis.XMessage) (size int, more bool, err error) {
 	at, err := parsePlace(message.ID)
 	if err != nil {
-		return 0, false, r.log.damage(r.run, r.at+1, err)
+		return 0, false, r.damage(r.at+1, err)
 	}
 	if at.first() > r.at+1 {
-		return 0, false, r.log.damage(r.run, r.at+1,
+		return 0, false, r.damage(r.at+1,
 			fmt.Errorf("records up to %d are missing", at.first()-1))
 	}
 	if len(message.Values) != 1 {
-		return 0, false, r.log.damage(r.run, at.first(), errors.New("it is no batch"))
+		return 0, false, r.damage(at.first(), errors.New("it is no batch"))
 	}
 	data := ""
 	for _, value := range message.Values {
@@ -132,7 +139,7 @@ func (r *reader) batch(message redis.XMessage) (size int, more bool, err error) 
 		return r.yield(rec)
 	})
 	if err != nil {
-		return 0, false, r.log.damage(r.run, r.at+1, err)
+		return 0, false, r.damage(r.at+1, err)
 	}
 	return len(data), more, nil
 }
@@ -142,11 +149,14 @@ func (r *reader) missing(ctx context.Context) error {
 	if _, err := r.log.end(ctx, r.run); err != nil {
 		return err // the run was removed, or lost
 	}
-	return r.log.damage(r.run, r.at+1, fmt.Errorf("records up to %d are missing", r.end))
+	return r.damage(r.at+1, fmt.Errorf("records up to %d are missing", r.end))
 }
 
-func (l *Log) damage(run string, seq uint64, err error) error {
+func (r *reader) damage(seq uint64, err error) error { return damage(r.key, seq, err) }
+
+// damage says where records cannot be read. seq is 0 if that is not known.
+func damage(key string, seq uint64, err error) error {
 	return &statelog.CorruptError{
-		Path: "the Redis key " + strconv.Quote(l.keys.log(run)), Offset: -1, Seq: seq, Err: err,
+		Path: "the Redis key " + strconv.Quote(key), Offset: -1, Seq: seq, Err: err,
 	}
 }

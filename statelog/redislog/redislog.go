@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +34,13 @@ type Config struct {
 	// ReplicaTimeout is how long Append waits for them. It is less than the
 	// client's ReadTimeout. 0: 1 s.
 	ReplicaTimeout time.Duration
+	// NoDocuments keeps the log from writing the documents that other programs
+	// read, see DOCUMENTS.md. They take more memory and time of the server than
+	// the records do, though not of Append.
+	NoDocuments bool
+	// Logger is told what nobody waits for: documents that cannot be written.
+	// Nil: nobody is.
+	Logger *slog.Logger
 }
 
 // A Log keeps the records of runs in Redis. Use [New]. It is safe for concurrent
@@ -42,12 +51,15 @@ type Log struct {
 	lease          time.Duration
 	replicas       int
 	replicaTimeout time.Duration
+	logger         *slog.Logger
 
 	id     [8]byte       // random, starts every nonce
 	count  atomic.Uint64 // of batches
 	memory memory
 
-	locks locks
+	locks     locks
+	documents *documents // nil: none are written
+	close     func() error
 }
 
 var (
@@ -70,11 +82,18 @@ func New(client redis.UniversalClient, c Config) (*Log, error) {
 	}
 	l := &Log{
 		client: client, lease: c.Lease,
-		replicas: c.Replicas, replicaTimeout: c.ReplicaTimeout,
+		replicas: c.Replicas, replicaTimeout: c.ReplicaTimeout, logger: c.Logger,
 	}
 	// It never fails.
 	_, _ = rand.Read(l.id[:])
+	if l.logger == nil {
+		l.logger = slog.New(slog.DiscardHandler)
+	}
 	l.keys = newKeys(c.Prefix, hex.EncodeToString(l.id[:]))
+	if !c.NoDocuments {
+		l.documents = newDocuments(l)
+	}
+	l.close = sync.OnceValue(l.closeAll)
 	return l, nil
 }
 
@@ -136,11 +155,18 @@ func (c *Config) unsuited(client redis.UniversalClient) (found []error) {
 	return found
 }
 
-// Close ends the renewing of locks that were not released, and waits for that.
-// The client stays open.
-func (l *Log) Close() error {
+// Close ends the renewing of locks that were not released, writes the documents
+// that are behind, and waits for both. What it cannot write within 5 seconds is
+// an error and is written by the next Log that appends with this prefix. It may be
+// called more than once. The client stays open.
+func (l *Log) Close() error { return l.close() }
+
+func (l *Log) closeAll() error {
 	l.locks.close()
-	return nil
+	if l.documents == nil {
+		return nil
+	}
+	return l.documents.close()
 }
 
 // nonce returns the name of a batch, unique for ever.

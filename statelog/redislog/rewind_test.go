@@ -26,13 +26,13 @@ func rewound(t *testing.T, log *redislog.Log, run string, after uint64) {
 func TestEmptiedServerIsARewoundLog(t *testing.T) {
 	t.Parallel()
 	server, client := connect(t)
-	log := open(t, client, redislog.Config{})
+	log := open(t, client, redislog.Config{NoDocuments: true})
 	appended(t, log, "run", 0, opened(), task(1))
 	server.FlushAll()
 	rewound(t, log, "run", 2)
 	rewound(t, log, "run", 0)
 
-	anew := open(t, client, redislog.Config{})
+	anew := open(t, client, redislog.Config{NoDocuments: true})
 	_, err := anew.Append(t.Context(), "run", 2, []statelog.Record{task(1)})
 	require.ErrorIs(t, err, statelog.ErrNoRun, "a new Log knows nothing of it")
 }
@@ -41,8 +41,8 @@ func TestEmptiedServerIsARewoundLog(t *testing.T) {
 func TestReadRunIsRemembered(t *testing.T) {
 	t.Parallel()
 	server, client := connect(t)
-	appended(t, open(t, client, redislog.Config{}), "run", 0, opened(), task(1))
-	log := open(t, client, redislog.Config{})
+	appended(t, open(t, client, redislog.Config{NoDocuments: true}), "run", 0, opened(), task(1))
+	log := open(t, client, redislog.Config{NoDocuments: true})
 	require.Equal(t, []int{0, 1}, read(t, log, "run"))
 	server.FlushAll()
 	rewound(t, log, "run", 2)
@@ -52,11 +52,11 @@ func TestReadRunIsRemembered(t *testing.T) {
 func TestRewrittenRunIsARewoundLog(t *testing.T) {
 	t.Parallel()
 	server, client := connect(t)
-	log := open(t, client, redislog.Config{})
+	log := open(t, client, redislog.Config{NoDocuments: true})
 	appended(t, log, "run", 0, opened(), task(1))
 	for _, longer := range []bool{false, true} {
 		server.FlushAll()
-		other := open(t, client, redislog.Config{})
+		other := open(t, client, redislog.Config{NoDocuments: true})
 		appended(t, other, "run", 0, opened(), task(2))
 		if longer {
 			appended(t, other, "run", 2, task(3))
@@ -70,9 +70,9 @@ func TestRewrittenRunIsARewoundLog(t *testing.T) {
 func TestFencedIsNotRewound(t *testing.T) {
 	t.Parallel()
 	_, client := connect(t)
-	log := open(t, client, redislog.Config{})
+	log := open(t, client, redislog.Config{NoDocuments: true})
 	appended(t, log, "run", 0, opened(), task(1))
-	other := open(t, client, redislog.Config{})
+	other := open(t, client, redislog.Config{NoDocuments: true})
 	appended(t, other, "run", 2, task(2), task(3))
 	_, err := log.Append(t.Context(), "run", 2, []statelog.Record{task(9)})
 	require.ErrorIs(t, err, statelog.ErrFenced)

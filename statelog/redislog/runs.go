@@ -100,9 +100,7 @@ func (l *Log) describe(ctx context.Context, members []string) ([]statelog.RunInf
 		}
 		info, err := infoOf(run, fields)
 		if err != nil {
-			return nil, &statelog.CorruptError{
-				Path: "the Redis key " + strconv.Quote(l.keys.run(run)), Offset: -1, Err: err,
-			}
+			return nil, damage(l.keys.run(run), 0, err)
 		}
 		infos = append(infos, info)
 	}

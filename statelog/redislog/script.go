@@ -24,6 +24,12 @@ var settleSource string
 //go:embed prune.lua
 var pruneSource string
 
+//go:embed documents.lua
+var documentsSource string
+
+//go:embed undocument.lua
+var undocumentSource string
+
 //go:embed lock.lua
 var lockSource string
 
@@ -31,12 +37,14 @@ var lockSource string
 var unlockSource string
 
 var (
-	appendScript = newScript(appendSource)
-	readScript   = newScript(readSource)
-	settleScript = newScript(settleSource)
-	pruneScript  = newScript(pruneSource)
-	lockScript   = newScript(lockSource)
-	unlockScript = newScript(unlockSource)
+	appendScript     = newScript(appendSource)
+	readScript       = newScript(readSource)
+	settleScript     = newScript(settleSource)
+	pruneScript      = newScript(pruneSource)
+	documentsScript  = newScript(documentsSource)
+	undocumentScript = newScript(undocumentSource)
+	lockScript       = newScript(lockSource)
+	unlockScript     = newScript(unlockSource)
 )
 
 // A script is sent by its hash, and whole if the server does not have it.
