@@ -67,8 +67,8 @@ func records(n, reason int) []statelog.Record {
 func compare(b *testing.B, server *servertest.Redis, recs []statelog.Record) {
 	b.Helper()
 	c := client(b, server.Options())
-	log := open(b, c, redislog.Config{})
-	l := logged{b: b, log: log, recs: recs}
+	config := redislog.Config{NoDocuments: true}
+	l := logged{b: b, log: open(b, c, config), recs: recs}
 	h := byHand{b: b, client: c, recs: recs}
 	const rounds = 20 // batches timed together
 	var ours, theirs []time.Duration
@@ -78,7 +78,7 @@ func compare(b *testing.B, server *servertest.Redis, recs []statelog.Record) {
 		// One run is not let grow without end.
 		if len(ours)%100 == 0 {
 			require.NoError(b, c.FlushAll(b.Context()).Err())
-			l = logged{b: b, log: open(b, c, redislog.Config{}), recs: recs}
+			l = logged{b: b, log: open(b, c, config), recs: recs}
 		}
 	}
 	per := func(times []time.Duration) float64 {
@@ -141,7 +141,7 @@ func (h *byHand) push() {
 // nothing with them.
 func BenchmarkRead(b *testing.B) {
 	c := client(b, servertest.StartRedis(b, servertest.InMemory...).Options())
-	log := open(b, c, redislog.Config{})
+	log := open(b, c, redislog.Config{NoDocuments: true})
 	l := logged{b: b, log: log, recs: records(100, 0)}
 	const batches = 2000
 	for range batches {
