@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -183,7 +184,7 @@ func (e *engine) output(ctx context.Context, name string, q OutputQuery) (io.Rea
 		c = e.outputs.capture(key) // its first byte is still to come
 	}
 	if c == nil {
-		c = &capture{over: true}
+		c = cmp.Or(e.kept(key), &capture{over: true})
 	}
 	return &reader{ctx: ctx, c: c, offset: q.Offset, follow: q.Follow}, nil
 }

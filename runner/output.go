@@ -13,7 +13,8 @@ type Output struct {
 	// Dir gets a file for each stream of each attempt that is not empty, named
 	// by the attempt's key. It is made if it does not exist; it and the files
 	// are for their owner only. "": output is kept in memory, for as long as
-	// the run's Handle or Report is.
+	// the run's Handle or Report is. What engines before this one have left there
+	// is found again, but not how much they dropped, and it is not part of Total.
 	Dir string
 	// PerAttempt is how many bytes of each stream of an attempt are kept. What
 	// comes after is dropped and counted. 0: 1 MiB; negative: no limit. With
@@ -159,11 +160,31 @@ func (s *outputs) letGo(task, instance, attempt int) {
 	}
 }
 
-// find returns what is kept of a stream, or nil.
+// find returns what this engine keeps of a stream, or nil.
 func (s *outputs) find(key outputKey) *capture {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.kept[key]
+}
+
+// kept returns what is kept of a stream, by this engine or one before it, or
+// nil.
+func (e *engine) kept(key outputKey) *capture {
+	if c := e.outputs.find(key); c != nil || e.outputs.dir == "" {
+		return c
+	}
+	attempt := attemptKey(e.key, int(key.task), int(key.instance), int(key.attempt))
+	path := e.outputs.path(attempt, key.stream)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil
+	}
+	return &capture{path: path, size: info.Size(), over: true}
+}
+
+// path is where a stream of the attempt of that key is kept.
+func (s *outputs) path(attempt string, kind Stream) string {
+	return filepath.Join(s.dir, attempt+"."+string(kind))
 }
 
 // stream is the writer that an attempt has. It costs nothing until something is
@@ -205,13 +226,12 @@ func (st *stream) capture() (*capture, error) {
 	s := a.engine.outputs
 	c := s.capture(st.key())
 	limit := s.perAttempt
-	inFile := s.dir != ""
 	if a.generator && st.kind != Stderr {
-		limit, inFile = s.generator, false // it is parsed and goes to the log
+		limit = s.generator
 	}
 	path := ""
-	if inFile {
-		path = filepath.Join(s.dir, a.Key+"."+string(st.key().stream))
+	if s.dir != "" {
+		path = s.path(a.Key, st.key().stream)
 	}
 	if err := c.start(limit, path); err != nil {
 		return nil, fmt.Errorf("runner: keep output: %w", err)

@@ -122,7 +122,8 @@ func (r *Runner) defaultExecutor() executor.Executor {
 	defer r.mu.Unlock()
 	if r.local == nil {
 		var c fork.Config
-		if log, ok := statelog.As[statelog.Directory](r.Log); ok && runtime.GOOS == "linux" { // elsewhere fork refuses it
+		log, ok := statelog.As[statelog.Directory](r.Log)
+		if ok && runtime.GOOS == "linux" { // elsewhere fork refuses it
 			c.Dir = log.Dir() + "-processes"
 		}
 		r.local = fork.New(c)

@@ -247,7 +247,7 @@ func (t TaskReport) capture(s Stream) *capture {
 	if t.report == nil {
 		return nil
 	}
-	return t.report.engine.outputs.find(outputKey{
+	return t.report.engine.kept(outputKey{
 		task: int32(t.task), instance: int32(t.Index), attempt: int32(t.last), stream: s,
 	})
 }
