@@ -59,6 +59,23 @@ func newBatch(run string, after uint64, recs []statelog.Record) (*batch, error) 
 	return b, err
 }
 
+// runArgs are the arguments of the statement that changes the row of the run.
+func (b *batch) runArgs() []any {
+	closed, closedNanos := b.closed.columns()
+	switch {
+	case b.after == 0:
+		return []any{
+			b.run, int64(b.last), b.state, b.opened.seconds, b.opened.nanos,
+			closed, closedNanos, b.tags, b.token,
+		}
+	case b.state != "":
+		return []any{
+			b.run, int64(b.after), int64(b.last), b.token, b.state, closed, closedNanos,
+		}
+	}
+	return []any{b.run, int64(b.after), int64(b.last), b.token}
+}
+
 func (b *batch) describe(info statelog.RunInfo) error {
 	texts := []string{b.run, b.state}
 	for name, value := range info.Tags {

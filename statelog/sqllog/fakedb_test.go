@@ -22,16 +22,19 @@ type fakeServer struct {
 	connect func() error
 	exec    func(ctx context.Context, query string, args []any) (rows int64, err error)
 	query   func(query string, args []any) ([]driver.Value, error)
-	// sent are the first two words of the statements that arrived.
+	// sent are the beginnings of the statements that arrived.
 	sent []string
 }
 
-// newFakeLog opens a log in PostgreSQL's dialect on a fake server.
+// newFakeLog opens a log on a fake server, in PostgreSQL's dialect unless c has
+// another.
 func newFakeLog(t *testing.T, s *fakeServer, c Config) *Log {
 	t.Helper()
 	db := sql.OpenDB(fakeConnector{s})
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	c.Dialect = Postgres
+	if c.Dialect == "" {
+		c.Dialect = Postgres
+	}
 	s.query = func(string, []any) ([]driver.Value, error) {
 		return []driver.Value{int64(SchemaVersion)}, nil
 	}
@@ -55,7 +58,8 @@ func (s *fakeServer) statements() []string {
 }
 
 func (s *fakeServer) note(query string) {
-	s.sent = append(s.sent, strings.Join(strings.Fields(query)[:2], " "))
+	words := strings.Fields(query)
+	s.sent = append(s.sent, strings.Join(words[:min(len(words), 2)], " "))
 }
 
 type fakeConnector struct{ server *fakeServer }
@@ -75,9 +79,9 @@ func (c fakeConnector) Driver() driver.Driver { return nil }
 
 type fakeConn struct{ server *fakeServer }
 
-func (c fakeConn) Prepare(string) (driver.Stmt, error) { return nil, errors.New("not prepared") }
-func (c fakeConn) Begin() (driver.Tx, error)           { return nil, errors.New("no transaction") }
-func (c fakeConn) Close() error                        { return nil }
+func (c fakeConn) Prepare(query string) (driver.Stmt, error) { return fakeStmt{c, query}, nil }
+func (c fakeConn) Begin() (driver.Tx, error)                 { return nil, errors.New("no Begin") }
+func (c fakeConn) Close() error                              { return nil }
 
 func (c fakeConn) ExecContext(
 	ctx context.Context, query string, args []driver.NamedValue,
@@ -105,6 +109,23 @@ func (c fakeConn) QueryContext(
 	row, err := c.server.query(query, values(args))
 	return &fakeRows{row: row}, err
 }
+
+type fakeStmt struct {
+	conn  fakeConn
+	query string
+}
+
+func (s fakeStmt) Close() error  { return nil }
+func (s fakeStmt) NumInput() int { return -1 }
+
+func (s fakeStmt) ExecContext(
+	ctx context.Context, args []driver.NamedValue,
+) (driver.Result, error) {
+	return s.conn.ExecContext(ctx, s.query, args)
+}
+
+func (s fakeStmt) Exec([]driver.Value) (driver.Result, error) { return nil, errors.New("no ctx") }
+func (s fakeStmt) Query([]driver.Value) (driver.Rows, error)  { return nil, errors.New("no ctx") }
 
 func values(args []driver.NamedValue) []any {
 	var plain []any

@@ -80,7 +80,9 @@ func Open(ctx context.Context, db *sql.DB, c Config) (*Log, error) {
 	case Postgres:
 		l.store = &postgres{db: db, sql: &l.sql}
 	case SQLite:
-		l.store = newSQLite(db, &l.sql)
+		if l.store, err = newSQLite(ctx, db, &l.sql); err != nil {
+			return nil, fmt.Errorf("sqllog: %w", err)
+		}
 	}
 	if err := l.migrate(ctx); err != nil {
 		return nil, fmt.Errorf("sqllog: tables %s*: %w", c.Prefix, err)

@@ -131,15 +131,15 @@ func TestDoubtIsSettledFirst(t *testing.T) {
 	log := newFakeLog(t, server, Config{})
 	var token any
 	server.exec = func(_ context.Context, _ string, args []any) (int64, error) {
-		token = args[6]
+		token = args[3]
 		return 0, io.EOF
 	}
-	_, err := log.Append(t.Context(), "run", 4, statelogtest.Records()[:2])
+	_, err := log.Append(t.Context(), "run", 4, statelogtest.Records()[1:3])
 	require.ErrorIs(t, err, statelog.ErrAmbiguous)
 
 	away := errors.New("away")
 	server.exec = func(context.Context, string, []any) (int64, error) { return 0, away }
-	_, err = log.Append(t.Context(), "run", 4, statelogtest.Records()[:2])
+	_, err = log.Append(t.Context(), "run", 4, statelogtest.Records()[1:3])
 	require.ErrorIs(t, err, away)
 	require.NotErrorIs(t, err, statelog.ErrAmbiguous, "the append itself was not tried")
 
@@ -152,7 +152,7 @@ func TestDoubtIsSettledFirst(t *testing.T) {
 		require.ErrorIs(t, err, statelog.ErrNoRun)
 	}
 	require.Equal(t, []any{"run", token}, voided)
-	_, err = log.Append(t.Context(), "run", 4, statelogtest.Records()[:2])
+	_, err = log.Append(t.Context(), "run", 4, statelogtest.Records()[1:3])
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"WITH advanced", "UPDATE daggy_runs", "UPDATE daggy_runs", "SELECT id,", "WITH advanced",

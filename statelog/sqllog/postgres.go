@@ -17,10 +17,14 @@ const (
 		)
 		INSERT INTO {p}batches (run_id, first_seq, last_seq, data)
 		SELECT id, 1, $2, $10 FROM opened`
+	postgresTurn = `
+		WITH turned AS (` + turnRun + ` RETURNING id)
+		INSERT INTO {p}batches (run_id, first_seq, last_seq, data)
+		SELECT id, $2 + 1, $3, $8 FROM turned`
 	postgresAdvance = `
 		WITH advanced AS (` + advanceRun + ` RETURNING id)
 		INSERT INTO {p}batches (run_id, first_seq, last_seq, data)
-		SELECT id, $2 + 1, $3, $8 FROM advanced`
+		SELECT id, $2 + 1, $3, $5 FROM advanced`
 )
 
 // postgres is a store in PostgreSQL. The row of a run is locked by whoever
@@ -34,16 +38,14 @@ type postgres struct {
 }
 
 func (s *postgres) append(ctx context.Context, b *batch) (bool, error) {
-	closed, closedNanos := b.closed.columns()
-	var n int64
-	var err error
-	if b.after == 0 {
-		n, err = send(ctx, s.db, s.sql.open, b.run, int64(b.last), b.state,
-			b.opened.seconds, b.opened.nanos, closed, closedNanos, b.tags, b.token, b.data)
-	} else {
-		n, err = send(ctx, s.db, s.sql.advance, b.run, int64(b.after), int64(b.last), b.state,
-			closed, closedNanos, b.token, b.data)
+	query := s.sql.advance
+	switch {
+	case b.after == 0:
+		query = s.sql.open
+	case b.state != "":
+		query = s.sql.turn
 	}
+	n, err := send(ctx, s.db, query, append(b.runArgs(), b.data)...)
 	return n > 0, err
 }
 

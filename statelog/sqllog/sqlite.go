@@ -33,6 +33,8 @@ const (
 type sqlite struct {
 	db  *sql.DB
 	sql *statements
+	// hasty: the program has not said how long connections wait for others.
+	hasty bool
 	// turn has a token for whoever writes.
 	turn chan struct{}
 
@@ -49,8 +51,10 @@ type queued struct {
 	err     error
 }
 
-func newSQLite(db *sql.DB, s *statements) *sqlite {
-	return &sqlite{db: db, sql: s, turn: make(chan struct{}, 1)}
+func newSQLite(ctx context.Context, db *sql.DB, s *statements) (*sqlite, error) {
+	var timeout int
+	err := db.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&timeout)
+	return &sqlite{db: db, sql: s, hasty: timeout == 0, turn: make(chan struct{}, 1)}, err
 }
 
 func (s *sqlite) append(ctx context.Context, b *batch) (bool, error) {
@@ -121,16 +125,14 @@ func (s *sqlite) addAll(ctx context.Context, conn *sql.Conn, group []*queued) er
 
 func (s *sqlite) add(ctx context.Context, p prepared, q *queued) error {
 	b := q.batch
-	closed, closedNanos := b.closed.columns()
-	var n int64
-	var err error
-	if b.after == 0 {
-		n, err = p.exec(ctx, s.sql.openRun, b.run, int64(b.last), b.state,
-			b.opened.seconds, b.opened.nanos, closed, closedNanos, b.tags, b.token)
-	} else {
-		n, err = p.exec(ctx, s.sql.advanceRun, b.run, int64(b.after), int64(b.last), b.state,
-			closed, closedNanos, b.token)
+	query := s.sql.advanceRun
+	switch {
+	case b.after == 0:
+		query = s.sql.openRun
+	case b.state != "":
+		query = s.sql.turnRun
 	}
+	n, err := p.exec(ctx, query, b.runArgs()...)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -207,14 +209,10 @@ func discard(conn *sql.Conn) {
 // connect returns a connection that waits for other writers for a while.
 func (s *sqlite) connect(ctx context.Context) (*sql.Conn, error) {
 	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || !s.hasty {
+		return conn, err
 	}
-	var timeout int
-	err = conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&timeout)
-	if err == nil && timeout == 0 {
-		_, err = conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeout))
-	}
+	_, err = conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeout))
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}

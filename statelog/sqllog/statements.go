@@ -4,12 +4,12 @@ import "strings"
 
 // statements are the SQL of a log, for its dialect and prefix.
 type statements struct {
-	// open and advance are how PostgreSQL appends, in one statement: its number
-	// of rows is 1, or 0 if the run has not that end. SQLite does the same with
-	// several in a transaction.
-	open, advance string
-	// openRun, openTags, advanceRun and addBatch are for SQLite.
-	openRun, openTags, advanceRun, addBatch string
+	// How PostgreSQL appends, in one statement: its number of rows is 1, or 0 if
+	// the run has not that end. open is for the first batch of a run, turn for one
+	// that closes it or goes on with it, advance for all others.
+	open, turn, advance string
+	// How SQLite does the same, with several statements in a transaction.
+	openRun, openTags, turnRun, advanceRun, addBatch string
 
 	// void and voidOpening forbid an append by its token.
 	void, voidOpening string
@@ -36,12 +36,12 @@ const (
 			closed = excluded.closed, closed_nanos = excluded.closed_nanos,
 			tags = excluded.tags
 		WHERE {p}runs.seq = 0 AND {p}runs.voided <> $9`
-	advanceRun = `
-		UPDATE {p}runs SET seq = $3,
-			state = CASE WHEN $4 = '' THEN state ELSE $4 END,
-			closed = CASE WHEN $4 = '' THEN closed ELSE $5 END,
-			closed_nanos = CASE WHEN $4 = '' THEN closed_nanos ELSE $6 END
-		WHERE run = $1 AND seq = $2 AND voided <> $7`
+	// Most appends change the number alone: SQLite writes the indexes of all columns
+	// that a statement names, whether they change or not.
+	advanceRun = `UPDATE {p}runs SET seq = $3 ` + ifEnd
+	turnRun    = `
+		UPDATE {p}runs SET seq = $3, state = $5, closed = $6, closed_nanos = $7 ` + ifEnd
+	ifEnd = `WHERE run = $1 AND seq = $2 AND voided <> $4`
 
 	void        = `UPDATE {p}runs SET voided = $2 WHERE run = $1`
 	voidOpening = `
@@ -74,9 +74,9 @@ func newStatements(c Config) statements {
 		pruneTags:    `DELETE FROM {p}tags WHERE run_id = $1`,
 	}
 	if c.Dialect == Postgres {
-		s.open, s.advance = postgresOpen, postgresAdvance
+		s.open, s.turn, s.advance = postgresOpen, postgresTurn, postgresAdvance
 	} else {
-		s.openRun, s.advanceRun = openRun, advanceRun
+		s.openRun, s.turnRun, s.advanceRun = openRun, turnRun, advanceRun
 		s.openTags, s.addBatch = sqliteTags, sqliteBatch
 	}
 	for _, text := range s.texts() {
@@ -87,7 +87,8 @@ func newStatements(c Config) statements {
 
 func (s *statements) texts() []*string {
 	return []*string{
-		&s.open, &s.advance, &s.openRun, &s.openTags, &s.advanceRun, &s.addBatch,
+		&s.open, &s.turn, &s.advance,
+		&s.openRun, &s.openTags, &s.turnRun, &s.advanceRun, &s.addBatch,
 		&s.void, &s.voidOpening, &s.find, &s.page, &s.lock, &s.renew, &s.unlock,
 		&s.pruneRun, &s.pruneBatches, &s.pruneTags,
 	}
