@@ -76,11 +76,13 @@ func replace(text string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
+func nextPrefix() string { return fmt.Sprintf("log%d_", prefixes.Add(1)) }
+
 // newLog makes a log with tables of its own.
 func newLog(tb testing.TB, db *sql.DB, c sqllog.Config) *sqllog.Log {
 	tb.Helper()
 	if c.Prefix == "" {
-		c.Prefix = fmt.Sprintf("log%d_", prefixes.Add(1))
+		c.Prefix = nextPrefix()
 	}
 	log, err := sqllog.Open(tb.Context(), db, c)
 	require.NoError(tb, err)
