@@ -41,6 +41,7 @@ func (e *engine) finishIfOver() {
 			t.Stop()
 		}
 	}
+	e.returnLeases()
 	close(e.wake)
 	if e.news != nil {
 		close(e.news)
@@ -52,6 +53,16 @@ func (e *engine) finishIfOver() {
 // unrecorded reports whether there is something that is not durable yet.
 func (e *engine) unrecorded() bool {
 	return e.inFlight > 0 || e.refused != nil || e.plan.Pending()
+}
+
+// returnLeases gives back what attempts have that no worker ever got: those that
+// were resumed, if the log did not take the records before their start.
+func (e *engine) returnLeases() {
+	for _, a := range e.attempts {
+		if a != nil && !a.taken {
+			e.returnLease(a)
+		}
+	}
 }
 
 // finish waits for the engine's own goroutines and lets go of what it holds.

@@ -74,10 +74,8 @@ func (e *engine) storeOnce(
 	return e.lookUp(ctx, after, recs, err)
 }
 
-// lookUp resolves an append in doubt by reading back (L3). The record that
-// follows the last known one is this engine's unless it says that another engine
-// took up the run, or opened it: whoever does that appends such a record first.
-// err is what the log said, and stands if nothing was added.
+// lookUp resolves an append in doubt by reading back (L3). err is what the log
+// said, and stands if nothing was added.
 func (e *engine) lookUp(
 	ctx context.Context, after uint64, recs []statelog.Record, err error,
 ) (uint64, error) {
@@ -89,10 +87,9 @@ func (e *engine) lookUp(
 			}
 			return 0, fmt.Errorf("%w; and it cannot be looked up: %w", err, readErr)
 		}
-		if found == after && takesUp(rec.Kind) && rec.Engine != e.id {
+		if found == after && !e.added(&rec, &recs[0]) {
 			e.doubtful = false
-			return 0, fmt.Errorf("runner: engine %s has the run: %w", rec.Engine,
-				statelog.ErrFenced)
+			return 0, fmt.Errorf("runner: another engine has the run: %w", statelog.ErrFenced)
 		}
 		if found++; found == after+uint64(len(recs)) {
 			e.doubtful = false
@@ -111,6 +108,17 @@ func (e *engine) lookUp(
 	// It was not added so far, and may be yet. It is appended again after the
 	// same record, so that it is added once.
 	return 0, &notAddedError{err}
+}
+
+// added reports whether rec, which follows the last record that is known, is this
+// engine's, which wanted to add first there. Whoever takes up the run says so in
+// the record that it adds first. So any other record is from the engine that had
+// the run before: which is this one, unless it was just about to take it up.
+func (e *engine) added(rec, first *statelog.Record) bool {
+	if takesUp(rec.Kind) || takesUp(first.Kind) {
+		return takesUp(rec.Kind) && rec.Engine == e.id
+	}
+	return true
 }
 
 // notAddedError hides that an append was in doubt once it is known that it added

@@ -1,0 +1,80 @@
+package runner_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor/sim"
+	"github.com/daggy-go/daggy/runner"
+	"github.com/daggy-go/daggy/statelog"
+	"github.com/daggy-go/daggy/statelog/memlog"
+	"github.com/daggy-go/daggy/statelog/statelogtest"
+)
+
+// detached returns a log with a run of which an attempt was left to a durable
+// executor, and that executor. Another task can start in the meantime.
+func detached(t *testing.T, rooms *capacity.Allocator) (*memlog.Log, *sim.Executor) {
+	t.Helper()
+	log := memlog.New()
+	ex := sim.New(sim.Config{
+		Durable: true, Allocator: rooms, Default: sim.Behaviour{Duration: 24 * time.Hour},
+	})
+	r := &runner.Runner{Executor: ex, Log: log}
+	d := tasks(task("a"), task("b"))
+	d.JobDefaults.Resources = dag.Resources{dag.Cores: 1}
+	d.Tasks[1].NotBefore = time.Now().Add(time.Hour)
+	h, err := r.Ensure(t.Context(), "x", d)
+	require.NoError(t, err)
+	synctest.Wait()
+	require.NoError(t, h.Detach(t.Context()))
+	<-time.After(2 * time.Hour)
+	return log, ex
+}
+
+// The record that is found where the first one of an engine should be may be the
+// last one of the engine before.
+func TestLateRecordsOfOthersAreNotMistaken(t *testing.T) { // L3
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, ex := detached(t, nil)
+		faulty := &statelogtest.Faulty{Log: log, Waits: true}
+		faulty.OnAppend = func(_ context.Context, a statelogtest.Append) statelogtest.Fault {
+			if a.N > 1 {
+				return statelogtest.Fault{}
+			}
+			_, err := log.Append(t.Context(), a.Run, a.After, []statelog.Record{
+				{Kind: statelog.Detached, Time: time.Now()},
+			})
+			require.NoError(t, err)
+			return statelogtest.Ambiguous(false)
+		}
+		r := &runner.Runner{Executor: ex, Log: faulty}
+		_, err := r.Resume(t.Context(), "x")
+		require.ErrorIs(t, err, statelog.ErrFenced)
+	})
+}
+
+// What was leased for attempts of another engine is given back also by an engine
+// that could not record a thing.
+func TestLeasesOfResumedAttemptsAreReturned(t *testing.T) { // I10, L5
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rooms := capacity.New(
+			capacity.Node{Name: "n", Total: dag.Resources{dag.Cores: 2}})
+		log, ex := detached(t, rooms)
+		faulty := &statelogtest.Faulty{Log: log, Waits: true}
+		faulty.OnAppend = statelogtest.From(2, statelogtest.Fault{Err: statelog.ErrFenced})
+		r := &runner.Runner{Executor: ex, Log: faulty}
+		h, err := r.Resume(t.Context(), "x")
+		require.NoError(t, err)
+		_, err = h.Wait(t.Context())
+		require.ErrorIs(t, err, runner.ErrInterrupted)
+		require.Zero(t, rooms.Nodes()[0].Leases)
+	})
+}
