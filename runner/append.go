@@ -2,6 +2,7 @@ package runner
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -20,8 +21,9 @@ func (e *engine) appended(seq uint64) {
 
 // appendElsewhere leaves a batch that an immediate log did not take to the
 // appender, and all that follow it too.
-func (e *engine) appendElsewhere(b plan.Batch) {
+func (e *engine) appendElsewhere(b plan.Batch, err error) {
 	e.inMemory, e.refused = false, &b
+	e.doubtful = errors.Is(err, statelog.ErrAmbiguous)
 	e.watching.Go(e.append)
 	e.wakeAppender()
 }
@@ -83,6 +85,8 @@ func (e *engine) logFailed(err error, actions []plan.Action) {
 	e.logErr = err
 	if e.cause == nil {
 		e.cause = err
+	} else {
+		e.cause = fmt.Errorf("%w; %w", e.cause, err)
 	}
 	e.detaching = true
 	e.logger.Error("state log failed, the run stops",

@@ -118,7 +118,7 @@ func (e *engine) pump() {
 		if len(b.Records) > 0 {
 			seq, err := e.log.Append(e.ctx, e.run, e.seq, b.Records)
 			if err != nil {
-				e.appendElsewhere(b)
+				e.appendElsewhere(b, err)
 				break
 			}
 			e.appended(seq)
