@@ -54,4 +54,23 @@
 // Nothing is started, and no observer is told of anything, before the record of
 // it is in the log. With a log that keeps its records only in memory, which is
 // the default, a run ends with the program.
+//
+// With a durable log it does not. [Runner.Ensure], called again with the same ID
+// and definition by whatever program, and [Runner.Resume] go on with the run:
+//
+//   - What is recorded as completed does not run again, and no generator
+//     generates again.
+//   - What was open goes on if its executor is durable, as local processes are
+//     with a log in a directory: it is found under its key, never started twice.
+//     Otherwise it is run again, at no cost to the task's retries.
+//   - At most one engine has a run: the log locks it, and refuses records of an
+//     engine that another has followed.
+//
+// [Handle.Detach] lets go of durable attempts and ends the engine, [Handle.Stop]
+// and the end of the context stop them. Either way the run can be resumed.
+//
+// When the log does not take records, nothing new starts and what runs goes on,
+// for [Runner.StoreTimeout]; then the run is interrupted. An append of which the
+// answer was lost is looked up, never assumed. A task with which engine after
+// engine dies fails in the end, see [Runner.Poison].
 package runner
