@@ -1,6 +1,9 @@
 package runner
 
-import "runtime"
+import (
+	"runtime"
+	"time"
+)
 
 // Workers of functions that return at once would spend their time passing mu to
 // and fro: two of them get through less than one. So a worker that meets another
@@ -12,9 +15,10 @@ const (
 	// steps aside.
 	crowded = 16
 	// yields is how long a worker stands by before it looks around, in turns of
-	// the Go scheduler: some ten microseconds. It is no time by the clock, which
-	// stands still where time is virtual.
+	// the Go scheduler. It is no time by the clock, which may be virtual and
+	// stand still meanwhile; by a real clock it is not more than a look.
 	yields = 128
+	look   = 50 * time.Microsecond
 	// busy is how many attempts in that time a worker takes that is better left
 	// alone.
 	busy = 8
@@ -34,8 +38,8 @@ func (e *engine) meet(m *arena) {
 // help them to.
 func (w *workers) standBy(n int) {
 	for {
-		before := w.taken.Load()
-		for range yields {
+		before, since := w.taken.Load(), time.Now()
+		for i := 0; i < yields && time.Since(since) < look; i++ {
 			runtime.Gosched()
 		}
 		if w.taken.Load()-before < uint32(busy*n) {
