@@ -68,18 +68,16 @@ func (e *engine) abandon() {
 		if int(id) >= len(e.attempts) {
 			continue // its intent is not durable, so nobody has it
 		}
-		if a := e.attempts[id]; a != nil && a.taken {
+		if a := e.attempts[id]; a != nil && (a.taken || a.Resumed) {
 			ids = append(ids, id)
 		}
 	}
 	for _, id := range ids {
-		a := e.attempts[id]
-		a.abandoned = true
-		e.outputs.letGo(a.task, a.Index, a.Number)
-		e.left = append(e.left, e.def.instanceName(a.task, a.Index))
-		e.attempts[id] = nil
-		e.running--
-		e.unwaited++
+		if a := e.attempts[id]; a.taken {
+			e.abandonTaken(a)
+		} else {
+			e.withdraw(a) // it waits for workers that do not come back
+		}
 		e.plan.Abandon(id)
 	}
 	e.logger.Error("executors did not return",
@@ -87,6 +85,16 @@ func (e *engine) abandon() {
 	e.plan.Tick(time.Now())
 	e.pump()
 	e.boundAppends()
+}
+
+// abandonTaken gives up an attempt whose executor does not return.
+func (e *engine) abandonTaken(a *attempt) {
+	a.abandoned = true
+	e.outputs.letGo(a.task, a.Index, a.Number)
+	e.left = append(e.left, e.def.instanceName(a.task, a.Index))
+	e.attempts[a.id] = nil
+	e.running--
+	e.unwaited++
 }
 
 // boundAppends has the log's turn to be waited for end: what it has not taken

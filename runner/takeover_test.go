@@ -78,3 +78,43 @@ func TestLeasesOfResumedAttemptsAreReturned(t *testing.T) { // I10, L5
 		require.Zero(t, rooms.Nodes()[0].Leases)
 	})
 }
+
+// deaf is a durable executor that does not return before it is released.
+type deaf struct{ released chan struct{} }
+
+func (d *deaf) Validate(dag.Job) error { return nil }
+
+func (d *deaf) Durable() bool { return true }
+
+func (d *deaf) Forget(context.Context, ...string) error { return nil }
+
+func (d *deaf) Run(context.Context, *attempt) (result, error) {
+	<-d.released
+	return result{}, nil
+}
+
+// Attempts that wait for a slot are not waited for either, if those who have the
+// slots do not return.
+func TestResumedAttemptsWithoutASlotAreGivenUp(t *testing.T) { // R5
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New()
+		ex := &deaf{released: make(chan struct{})}
+		defer close(ex.released)
+		first := &runner.Runner{Executor: ex, Log: log}
+		h, err := first.Ensure(t.Context(), "x", tasks(task("a"), task("b"), task("c")))
+		require.NoError(t, err)
+		synctest.Wait()
+		require.NoError(t, h.Detach(t.Context()))
+
+		second := &runner.Runner{Executor: ex, Log: log, MaxRunning: 1}
+		h, err = second.Resume(t.Context(), "x")
+		require.NoError(t, err)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		require.NoError(t, h.Stop(ctx))
+		_, err = h.Wait(ctx)
+		require.ErrorIs(t, err, runner.ErrStillRunning)
+	})
+}
