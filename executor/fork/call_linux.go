@@ -106,30 +106,32 @@ func (v *visit) close() {
 // once makes a connection and follows the attempt over it. It is over unless that
 // is not known: the supervisor could not be reached, or has gone away.
 func (v *visit) once(ctx context.Context) (over bool, _ executor.Result, _ error) {
+	late := ctx.Err() != nil
 	reachable, cancel := reach(ctx)
 	defer cancel()
 	l, err := v.client.acquire(reachable)
 	if err != nil {
-		return v.harmless(ctx), executor.Result{}, v.unreachable(ctx, err)
+		return v.harmless() || late || detached(ctx), executor.Result{}, v.unreachable(ctx, err)
 	}
 	defer v.client.release(l)
 	return v.follow(ctx, l)
 }
 
-// harmless reports whether Run may return without having reached the supervisor:
-// because nothing was started, or because it is to wait no longer.
-func (v *visit) harmless(ctx context.Context) bool {
-	return !v.sent && !v.a.Resumed || ctx.Err() != nil
-}
+// harmless reports whether nothing can have been started for the key.
+func (v *visit) harmless() bool { return !v.sent && !v.a.Resumed }
 
+// unreachable says what it means that the supervisor could not be reached.
 func (v *visit) unreachable(ctx context.Context, err error) error {
+	_, silent := errors.AsType[*silentError](err)
 	switch {
 	case detached(ctx):
 		return context.Cause(ctx)
-	case v.sent || v.a.Resumed:
+	case !v.harmless():
 		return fmt.Errorf("fork: whether %s runs is not known: %w", v.a.Key, err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("fork: not started (%w), and not closed: %w", context.Cause(ctx), err)
+	case silent:
+		return &executor.NotStartedError{Err: fmt.Errorf("fork: %w", err)}
 	}
 	return fmt.Errorf("fork: %w", err)
 }
@@ -153,12 +155,12 @@ func (v *visit) follow(
 		case n.broken && n.outcome == nil && n.failure == nil:
 			return false, executor.Result{}, errors.New("the supervisor has gone away")
 		}
-		v.tell(n)
+		v.tell(ctx, n)
 		switch {
 		case n.failure != nil:
 			return true, executor.Result{}, v.refused(ctx, n.failure)
 		case n.outcome != nil:
-			res, err := v.ended(n.outcome)
+			res, err := v.ended(ctx, n.outcome)
 			return true, res, err
 		}
 	}
@@ -211,7 +213,7 @@ func (v *visit) stopOnEnd(ctx context.Context, l *link, c *call) func() {
 }
 
 // tell hands on what was heard.
-func (v *visit) tell(n news) {
+func (v *visit) tell(ctx context.Context, n news) {
 	if n.pid != 0 && !v.running {
 		v.running = true
 		ref := strconv.FormatUint(n.pid, 10)
@@ -219,7 +221,7 @@ func (v *visit) tell(n news) {
 	}
 	for i, d := range v.outputs {
 		d.add(n.offset[i], n.output[i])
-		d.read(n.grown[i])
+		d.read(ctx, n.grown[i])
 	}
 }
 
@@ -235,13 +237,16 @@ func (v *visit) refused(ctx context.Context, f *wire.Failure) error {
 }
 
 // ended is for when the attempt is over.
-func (v *visit) ended(o *wire.Outcome) (executor.Result, error) {
+func (v *visit) ended(ctx context.Context, o *wire.Outcome) (executor.Result, error) {
 	for i, d := range v.outputs {
 		if s := o.Streams[i]; s.Spilled() {
-			d.read(s.Size)
+			d.read(ctx, s.Size)
 		} else {
 			d.add(0, s.Data)
 		}
+	}
+	if detached(ctx) {
+		return executor.Result{}, context.Cause(ctx) // some of it may not be written
 	}
 	if o.Failure != nil {
 		return o.Result, v.restore(o.Failure)
@@ -273,8 +278,8 @@ func (d *delivery) add(offset int64, data []byte) {
 	}
 }
 
-// read hands on what is in the file, up to a size.
-func (d *delivery) read(size int64) {
+// read hands on what is in the file, up to a size, unless the engine lets go.
+func (d *delivery) read(ctx context.Context, size int64) {
 	if d.done >= size || d.err != nil {
 		return
 	}
@@ -284,7 +289,7 @@ func (d *delivery) read(size int64) {
 		}
 	}
 	buf := make([]byte, min(bufferSize, size-d.done))
-	for d.done < size && d.err == nil {
+	for d.done < size && d.err == nil && !detached(ctx) {
 		n, err := d.from.ReadAt(buf[:min(int64(len(buf)), size-d.done)], d.done)
 		d.done += int64(n)
 		if n > 0 {

@@ -16,8 +16,7 @@ import (
 // lingerTime is how long an engine keeps a connection that it does not use.
 const lingerTime = 50 * time.Millisecond
 
-// reachTime is how long a supervisor is tried to be reached for what must not
-// wait for ever.
+// reachTime is how long a supervisor is tried to be reached.
 const reachTime = 10 * time.Second
 
 // client is the engine's side: it has at most one connection with the supervisor
@@ -112,6 +111,8 @@ func (c *client) hangUp() {
 
 // connect reaches the supervisor, and starts one if there is none.
 func (c *client) connect(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, reachTime, errReach)
+	defer cancel()
 	const longest = 250 * time.Millisecond
 	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
 		l, err := c.dial(ctx)
@@ -128,11 +129,24 @@ func (c *client) connect(ctx context.Context) (*link, error) {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("the supervisor of %s cannot be reached (%w): %w",
-				c.state, context.Cause(ctx), err)
+			return nil, &silentError{c.state, context.Cause(ctx), err}
 		}
 	}
 }
+
+var errReach = fmt.Errorf("it was tried for %v", reachTime)
+
+// silentError says that there is a supervisor which does not answer.
+type silentError struct {
+	state       string
+	reason, err error
+}
+
+func (e *silentError) Error() string {
+	return fmt.Sprintf("the supervisor of %s does not answer (%v): %v", e.state, e.reason, e.err)
+}
+
+func (e *silentError) Unwrap() []error { return []error{e.reason, e.err} }
 
 func (c *client) dial(ctx context.Context) (*link, error) {
 	dir, err := openState(c.state)

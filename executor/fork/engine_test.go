@@ -31,6 +31,8 @@ func engines() map[string]helperproc.Mode {
 		"engine-descriptors": engineDescriptors,
 		"engine-flood":       engineFlood,
 		"engine-ignoring":    engineIgnoring,
+		"crash-engine":       crashEngine,
+		"crash-job":          crashJob,
 	}
 }
 

@@ -42,11 +42,13 @@ func (s *supervisor) bury(keys []string) {
 		return
 	}
 	orphans := make([]orphan, 0, len(keys))
+	s.mu.Lock()
 	for _, key := range keys {
 		o := orphan{s.newAttempt(key), s.journal.Entry(key)}
 		s.attempts[key] = o.attempt
 		orphans = append(orphans, o)
 	}
+	s.mu.Unlock()
 	if !s.journal.Rebooted() {
 		s.askAll(orphans)
 	}

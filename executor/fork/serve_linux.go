@@ -23,6 +23,8 @@ const idleTime = time.Second
 // A supervisor runs commands for engines and remembers how they ended.
 type supervisor struct {
 	state    string
+	lock     *os.File // held until the process ends
+	dir      *os.File // in which the listener will remove the socket
 	journal  *journal.Journal
 	locks    *locks
 	system   *system
@@ -61,11 +63,11 @@ func serve(state string) int {
 func newSupervisor(state string) (*supervisor, error) {
 	// Handled, and not ignored: commands would inherit that.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGPIPE)
-	if _, err := lockState(state); err != nil {
-		return nil, err
-	}
 	s := &supervisor{state: state, system: newSystem(), attempts: map[string]*attempt{}}
 	var err error
+	if s.lock, err = lockState(state); err != nil {
+		return nil, err
+	}
 	if s.locks, err = openLocks(filepath.Join(state, slotsName)); err != nil {
 		return nil, err
 	}
@@ -78,9 +80,12 @@ func newSupervisor(state string) (*supervisor, error) {
 		complain(fmt.Errorf("journal: an unfinished record of %d bytes was cut off", cut))
 	}
 	s.sweep()
-	s.bury(s.journal.Claimed())
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
 	s.idle = time.AfterFunc(idleTime, s.rest)
-	return s, s.listen()
+	s.bury(s.journal.Claimed())
+	return s, nil
 }
 
 // bootID tells this boot of the machine from all others.
@@ -111,13 +116,12 @@ func (s *supervisor) sweep() {
 	}
 }
 
-func (s *supervisor) listen() error {
-	dir, err := openState(s.state)
-	if err != nil {
+func (s *supervisor) listen() (err error) {
+	if s.dir, err = openState(s.state); err != nil {
 		return err
 	}
 	// This process has the lock, so the socket of another is of no use any more.
-	path := socketPath(dir)
+	path := socketPath(s.dir)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
