@@ -32,6 +32,10 @@ func healthy(durable bool) Config {
 		Jobs:       Commands("play"),
 		Lost:       faulty(losing),
 		NotStarted: faulty(refusing),
+		Kill: func(_ testing.TB, ex executor.Executor) {
+			m, _ := executor.As[*machine](ex)
+			m.crash()
+		},
 		Concurrent: 20,
 		flood:      16 << 20,
 	}

@@ -90,6 +90,15 @@ func brokenDurables() []broken {
 		defect("closing leaves it running", defects{closeLeaves: true}),
 		defect("closing does not say how it ended", defects{closeFails: true}),
 		defect("forgets the key", defects{forgetsTheKey: true}),
+		defect("loses what ends alone", defects{losesEnded: true}),
+		defect("has one listener", defects{oneListener: true}),
+		defect("says lost of what runs", defects{lostRuns: true}),
+		defect("starts what is lost", defects{lostStarts: true}),
+		defect("takes what was killed for failed", defects{neverLost: true}),
+		{
+			rule: "E7", name: "leaves limits to the engine", durable: true,
+			breaks: machines(settings{durable: true, defects: defects{forgetsLimit: true}}),
+		},
 	}
 }
 

@@ -20,6 +20,7 @@ func e5Checks() []check {
 		{"closing a key reports what has ended", closingReports},
 		{"a forgotten key does not start", forgottenDoesNotStart},
 	}
+	checks = append(checks, awayChecks()...)
 	for i, c := range checks {
 		checks[i].run = func(l *lab) {
 			if !l.durable() {

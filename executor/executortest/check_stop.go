@@ -169,6 +169,7 @@ func e7Checks() []check {
 	return []check{
 		{"running is reported", reportsRunning},
 		{"the time limit is the cause", timeLimit},
+		{"the time limit holds without an engine", limitHolds},
 	}
 }
 

@@ -31,6 +31,10 @@ type Config struct {
 	// Restart returns an executor that finds what ex has started, as a new
 	// engine would have it. Nil: ex itself is used again. For E5.
 	Restart func(tb testing.TB, ex executor.Executor) executor.Executor
+	// Kill ends by force, as by SIGKILL, what keeps the attempts of ex while no
+	// engine is there, so that nobody can know any more how they end. Nil: nothing
+	// does, or it cannot be. For E5.
+	Kill func(tb testing.TB, ex executor.Executor)
 	// Weaker declares which guarantees the executor cannot give.
 	Weaker Weaker
 	// Concurrent is how many attempts the check of concurrency runs at once.
@@ -44,6 +48,8 @@ type Config struct {
 	// Too short a time only lets a broken executor pass now and then; a good one
 	// never fails for it.
 	quiet time.Duration
+	// limit is a time limit that is over soon.
+	limit time.Duration
 	// flood is how many bytes of output must not cost memory.
 	flood int64
 }
@@ -147,6 +153,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.quiet == 0 {
 		c.quiet = 20 * time.Millisecond
+	}
+	if c.limit == 0 {
+		c.limit = 200 * time.Millisecond
 	}
 	if c.flood == 0 {
 		c.flood = 64 << 20

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,6 +50,12 @@ type defects struct {
 	closeLeaves   bool // E5: closing does not stop what runs
 	closeFails    bool // E5: closing does not say how it ended
 	forgetsTheKey bool // E5: a forgotten key starts again
+	losesEnded    bool // E5: what ends without a caller of Run is not known any more
+	oneListener   bool // E5: only the first to attach gets the output
+	lostRuns      bool // E5: what is said to be lost goes on
+	lostStarts    bool // E5: what is lost starts again
+	neverLost     bool // E5: what was killed is a failure of the task
+	forgetsLimit  bool // E7: time limits are left to the engine
 }
 
 var errKeyClosed = errors.New("machine: the key is closed")
@@ -98,6 +106,9 @@ func (m *machine) Run(ctx context.Context, a *executor.Attempt) (executor.Result
 		return executor.Result{}, err
 	}
 	a.Report(executor.Status{Running: true})
+	if m.defects.oneListener && resumed && e.attached.Swap(true) {
+		a = &executor.Attempt{Stdout: io.Discard, Stderr: io.Discard}
+	}
 	fromNow := resumed && m.defects.attachLate
 	copies := e.copyTo(a.Stdout, a.Stderr, fromNow)
 	defer copies.finish()
@@ -106,6 +117,7 @@ func (m *machine) Run(ctx context.Context, a *executor.Attempt) (executor.Result
 	}
 	select {
 	case <-e.done:
+	case <-e.lost:
 	case <-ctx.Done():
 		detach := errors.Is(context.Cause(ctx), executor.ErrDetach)
 		if m.durable && detach && !m.defects.detachStops || resumed && m.defects.closeLeaves {
@@ -114,7 +126,20 @@ func (m *machine) Run(ctx context.Context, a *executor.Attempt) (executor.Result
 		}
 		e.stop(m.grace, m.defects)
 	}
+	if wait(e.lost, 0) && !m.defects.neverLost {
+		if m.defects.lostRuns {
+			copies.leave()
+		} else {
+			<-e.done
+		}
+		return executor.Result{}, &executor.LostError{Err: errors.New("killed")}
+	}
+	<-e.done
+	e.told.Store(true)
 	res, err := e.result, e.err
+	if wait(e.late, 0) && !res.OK() {
+		res.Cause = executor.CauseTime
+	}
 	if errors.Is(context.Cause(ctx), executor.ErrTimeLimit) && !res.OK() {
 		res.Cause = executor.CauseTime
 	}
@@ -126,6 +151,9 @@ func (m *machine) entry(ctx context.Context, a *executor.Attempt) (*entry, error
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := m.entries[a.Key]
+	if e != nil && m.defects.losesEnded && a.Resumed && !e.told.Load() && wait(e.done, 0) {
+		return nil, &executor.LostError{Err: errors.New("it has ended, and nobody was there")}
+	}
 	switch {
 	case e != nil && e.closed:
 		return nil, errKeyClosed
@@ -152,13 +180,20 @@ type entry struct {
 	kill           func()
 	killFamily     func()
 	family         sync.WaitGroup
+	lost           chan struct{} // closed when it was killed with its keeper
+	late           chan struct{} // closed when its time was over
+	attached       atomic.Bool   // once more
+	told           atomic.Bool   // how it ended
 	done           chan struct{} // closed when result and err are set
 	result         executor.Result
 	err            error
 }
 
 func (m *machine) begin(a *executor.Attempt) *entry {
-	e := &entry{stdout: newTape(m.tb), stderr: newTape(m.tb), done: make(chan struct{})}
+	e := &entry{
+		stdout: newTape(m.tb), stderr: newTape(m.tb),
+		lost: make(chan struct{}), late: make(chan struct{}), done: make(chan struct{}),
+	}
 	e.asked, e.ask = context.WithCancel(context.Background())
 	killed, killedFamily := make(chan struct{}), make(chan struct{})
 	e.kill = sync.OnceFunc(func() { close(killed) })
@@ -177,7 +212,36 @@ func (m *machine) begin(a *executor.Attempt) *entry {
 		return nil
 	}
 	go e.live(p, m.defects)
+	if limit := a.Job.TimeLimit; m.durable && limit > 0 && !m.defects.forgetsLimit {
+		go e.expire(limit, m.settings)
+	}
 	return e
+}
+
+// expire stops the work when its time is over.
+func (e *entry) expire(limit time.Duration, s settings) {
+	if !wait(e.done, limit) {
+		close(e.late)
+		e.stop(s.grace, s.defects)
+	}
+}
+
+// crash is the end of whatever keeps the work, and so of the work.
+func (m *machine) crash() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, e := range m.entries {
+		if e.closed || wait(e.done, 0) {
+			continue
+		}
+		close(e.lost)
+		if !m.defects.lostRuns {
+			e.kill()
+		}
+		if m.defects.lostStarts {
+			delete(m.entries, key)
+		}
+	}
 }
 
 // live is the life of the work, whose end is the end of its descendants.

@@ -36,6 +36,10 @@ func TestDetachedConformance(t *testing.T) {
 		},
 		Jobs:   executortest.Processes(),
 		Weaker: executortest.Weaker{NoPanics: "commands are other processes"},
+		Kill: func(tb testing.TB, ex executor.Executor) {
+			tb.Helper()
+			killSupervisor(tb, dirs[ex])
+		},
 		Restart: func(tb testing.TB, ex executor.Executor) executor.Executor {
 			tb.Helper()
 			return open(dirs[ex], 10*time.Second)
