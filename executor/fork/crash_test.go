@@ -175,7 +175,7 @@ func note(path string, words ...any) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(fmt.Sprintln(words...))
+	_, err = fmt.Fprintln(f, words...)
 	return errors.Join(err, f.Close())
 }
 

@@ -40,11 +40,12 @@ func init() {
 	// Commands do not get it: their environment comes from the engine.
 	_ = os.Unsetenv(summonVariable)
 	state := os.Args[2]
+	// os.Exit would make programs with the race detector wait for a second.
 	switch stage {
 	case stageLaunch:
-		os.Exit(launch(state))
+		syscall.Exit(launch(state))
 	case stageServe:
-		os.Exit(serve(state))
+		syscall.Exit(serve(state))
 	}
 }
 
