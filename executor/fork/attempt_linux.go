@@ -59,14 +59,14 @@ func (a *attempt) run(start *wire.Start) {
 	if err != nil {
 		o.Failure = failure(err)
 	}
-	if err := a.s.journal.End(a.key, o); err != nil {
+	body, err := o.Append(nil)
+	if err != nil {
+		complain(fmt.Errorf("key %s: %w", a.key, err)) // never: a result can be encoded
+	}
+	if err := a.s.journal.End(a.key, body); err != nil {
 		// The journal keeps it until it can be written. If this process ends before,
 		// the attempt is lost.
 		complain(fmt.Errorf("key %s: its end cannot be written: %w", a.key, err))
-	}
-	body, err := o.Append(nil)
-	if err != nil {
-		complain(err)
 	}
 	a.finish(wire.Ended, body)
 }
@@ -135,7 +135,8 @@ func (a *attempt) started(st executor.Status) {
 	defer a.mu.Unlock()
 	a.pid = pid
 	for _, w := range a.watchers {
-		w.tell(wire.Running, wire.AppendUint(nil, uint64(pid)))
+		// Most commands are over before anybody could make use of that.
+		w.session.conn.SendSoon(w.frame(wire.Running, wire.AppendUint(nil, uint64(pid))))
 	}
 }
 
@@ -178,6 +179,8 @@ func (a *attempt) finish(kind wire.Kind, body []byte) {
 	a.watchers = nil
 }
 
-func (w *watcher) tell(kind wire.Kind, body []byte) {
-	w.session.conn.Send(wire.Frame{Kind: kind, Call: w.call, Body: body})
+func (w *watcher) tell(kind wire.Kind, body []byte) { w.session.conn.Send(w.frame(kind, body)) }
+
+func (w *watcher) frame(kind wire.Kind, body []byte) wire.Frame {
+	return wire.Frame{Kind: kind, Call: w.call, Body: body}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -63,6 +64,8 @@ func serve(state string) int {
 func newSupervisor(state string) (*supervisor, error) {
 	// Handled, and not ignored: commands would inherit that.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGPIPE)
+	// A few megabytes more, and much less work.
+	debug.SetGCPercent(400)
 	s := &supervisor{state: state, system: newSystem(), attempts: map[string]*attempt{}}
 	var err error
 	if s.lock, err = lockState(state); err != nil {

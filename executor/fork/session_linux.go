@@ -170,11 +170,7 @@ func (n *session) attach(call uint64, key string, start *wire.Start) {
 func (n *session) report(call uint64, key string, e journal.Entry) {
 	switch e.State {
 	case journal.Ended:
-		o, err := n.s.journal.Outcome(key)
-		var body []byte
-		if err == nil {
-			body, err = o.Append(nil)
-		}
+		body, err := n.s.journal.Outcome(key)
 		if err == nil {
 			n.conn.Send(wire.Frame{Kind: wire.Ended, Call: call, Body: body})
 			return

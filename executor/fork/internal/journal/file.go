@@ -118,7 +118,7 @@ func (j *Journal) dumpEntry(w *writer, key string, e *Entry) error {
 		body := name
 		var err error
 		if e.unsaved != nil {
-			body, err = e.unsaved.Append(body)
+			body = append(body, e.unsaved...)
 		} else {
 			body = append(body, make([]byte, e.at.size)...)
 			_, err = j.file.ReadAt(body[len(name):], e.at.offset)
@@ -146,6 +146,9 @@ func (w *writer) bytes(b []byte) error {
 }
 
 func (w *writer) record(k kind, body []byte) error {
+	if len(body) >= maxRecord {
+		return fmt.Errorf("a record of %d bytes is too large", len(body))
+	}
 	record := appendRecord(nil, k, body)
 	w.last = len(record)
 	return w.bytes(record)

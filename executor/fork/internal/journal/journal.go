@@ -38,8 +38,8 @@ type Entry struct {
 	Process Process       // of what was started
 	Text    string        // why it is lost
 
-	at      extent        // of the outcome, in the file
-	unsaved *wire.Outcome // could not be written
+	at      extent // of the outcome, in the file
+	unsaved []byte // the outcome, if it could not be written
 }
 
 // A Process is the one that a key has started.
@@ -186,51 +186,46 @@ func (j *Journal) Withdraw(key string) error {
 	return nil
 }
 
-// End says how a claimed key has ended. If that cannot be written, it is kept
-// in memory, and written when the file is next written anew.
-func (j *Journal) End(key string, o *wire.Outcome) error {
+// End says how a claimed key has ended, with an outcome that [wire.Outcome.Append]
+// has written, and keeps it. If it cannot be written, it is kept in memory, and
+// written when the file is next written anew.
+func (j *Journal) End(key string, outcome []byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.entries[key]
 	if e == nil {
 		return fmt.Errorf("key %q was never claimed", key)
 	}
-	e.State, e.unsaved = Ended, o
+	e.State, e.unsaved = Ended, outcome
 	return j.save(key, e)
 }
 
 // save writes an outcome.
 func (j *Journal) save(key string, e *Entry) error {
-	body := wire.AppendString(nil, key)
-	head := len(body)
-	body, err := e.unsaved.Append(body)
-	if err != nil {
+	if err := j.add(kindEnded, append(wire.AppendString(nil, key), e.unsaved...)); err != nil {
 		return err
 	}
-	if err := j.add(kindEnded, body); err != nil {
-		return err
-	}
-	size := len(body) - head
+	size := len(e.unsaved)
 	e.at, e.unsaved = extent{j.size - int64(size), size}, nil
 	return nil
 }
 
-// Outcome returns how a key has ended.
-func (j *Journal) Outcome(key string) (wire.Outcome, error) {
+// Outcome returns how a key has ended, as it was written.
+func (j *Journal) Outcome(key string) ([]byte, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.entries[key]
 	switch {
 	case e == nil || e.State != Ended:
-		return wire.Outcome{}, fmt.Errorf("key %q has not ended", key)
+		return nil, fmt.Errorf("key %q has not ended", key)
 	case e.unsaved != nil:
-		return *e.unsaved, nil
+		return e.unsaved, nil
 	}
 	b := make([]byte, e.at.size)
 	if _, err := j.file.ReadAt(b, e.at.offset); err != nil {
-		return wire.Outcome{}, fmt.Errorf("%s: %w", j.path(), err)
+		return nil, fmt.Errorf("%s: %w", j.path(), err)
 	}
-	return wire.DecodeOutcome(b)
+	return b, nil
 }
 
 // CloseKey closes a key that is unused: it never starts.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,11 +31,16 @@ func reopen(tb testing.TB, j *journal.Journal, dir string) *journal.Journal {
 	return open(tb, dir)
 }
 
-func exit(code int) *wire.Outcome {
-	return &wire.Outcome{
+func exit(code int, stdout string) []byte {
+	o := wire.Outcome{
 		Result:  executor.Result{ExitCode: code},
-		Streams: [2]wire.Stream{{Size: 3, Data: []byte("out")}, {Size: 1 << 20}},
+		Streams: [2]wire.Stream{{Size: int64(len(stdout)), Data: []byte(stdout)}, {Size: 1 << 20}},
 	}
+	b, err := o.Append(nil)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 func claim(tb testing.TB, j *journal.Journal, key string) uint64 {
@@ -51,14 +57,14 @@ func fill(tb testing.TB, j *journal.Journal) {
 	claim(tb, j, "r-0-1-1")
 	require.NoError(tb, j.Started("r-0-1-1", journal.Process{PID: 42, ID: 4242}))
 	claim(tb, j, "r-0-2-1")
-	require.NoError(tb, j.End("r-0-2-1", exit(3)))
+	require.NoError(tb, j.End("r-0-2-1", exit(3, "out")))
 	claim(tb, j, "r-0-3-1")
 	require.NoError(tb, j.Lose("r-0-3-1", "gone"))
 	require.NoError(tb, j.CloseKey("r-0-4-1"))
 	claim(tb, j, "r-0-5-1")
 	require.NoError(tb, j.Withdraw("r-0-5-1"))
 	claim(tb, j, "other")
-	require.NoError(tb, j.End("other", exit(0)))
+	require.NoError(tb, j.End("other", exit(0, "out")))
 	ended, err := j.Forget([]string{"other", "r-0-6-1", "r-0-0-1"})
 	require.NoError(tb, err)
 	require.Equal(tb, []string{"other"}, ended)
@@ -88,7 +94,7 @@ func requireFilled(tb testing.TB, j *journal.Journal) {
 	require.Equal(tb, "gone", j.Entry("r-0-3-1").Text)
 	o, err := j.Outcome("r-0-2-1")
 	require.NoError(tb, err)
-	require.Equal(tb, *exit(3), o)
+	require.Equal(tb, exit(3, "out"), o)
 }
 
 func TestReopened(t *testing.T) {
@@ -123,7 +129,7 @@ func TestKeysAreUsedOnce(t *testing.T) { // E5
 	// Closing changes nothing of a key that was used.
 	require.NoError(t, j.CloseKey("r-0-2-1"))
 	require.Equal(t, journal.Ended, j.Entry("r-0-2-1").State)
-	require.Error(t, j.End("unknown", exit(0)))
+	require.Error(t, j.End("unknown", exit(0, "out")))
 	_, err := j.Outcome("r-0-1-1")
 	require.Error(t, err)
 }
@@ -137,8 +143,7 @@ func TestWrittenAnew(t *testing.T) {
 	fill(t, j)
 	const n = 3000
 	var largest int64
-	long := exit(0)
-	long.Streams[0] = wire.Stream{Size: 4 << 10, Data: make([]byte, 4<<10)}
+	long := exit(0, strings.Repeat("x", 4<<10))
 	for i := range n {
 		key := fmt.Sprintf("s-1-%d-1", i)
 		claim(t, j, key)

@@ -4,10 +4,11 @@ import (
 	"bufio"
 	"net"
 	"sync"
+	"time"
 )
 
 // A Conn is one side of a connection, after the greeting. Sending never blocks:
-// what is sent meanwhile goes out together. Whoever makes one calls Write and Read
+// what cannot be written at once is queued. Whoever makes one calls Write and Read
 // on goroutines, and waits for both to return after Close.
 type Conn struct {
 	conn net.Conn
@@ -17,32 +18,70 @@ type Conn struct {
 	mu     sync.Mutex // guards the following
 	queue  []byte
 	later  []func([]byte) []byte
+	busy   bool // somebody writes
 	closed bool
+	soon   *time.Timer // set when something waits for company
 }
+
+// soonTime is how long a frame waits for others to go out with.
+const soonTime = 2 * time.Millisecond
 
 // NewConn returns a connection that owns c.
 func NewConn(c net.Conn) *Conn {
 	return &Conn{conn: c, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// Send queues a frame. After Close it does nothing.
+// Send sends a frame. After Close it does nothing.
 func (c *Conn) Send(f Frame) {
 	c.mu.Lock()
-	if !c.closed {
-		c.queue = AppendFrame(c.queue, f)
+	defer c.mu.Unlock()
+	if c.closed {
+		return
 	}
-	c.mu.Unlock()
-	c.nudge()
+	c.queue = AppendFrame(c.queue, f)
+	if !c.busy {
+		c.writeNow()
+	}
+}
+
+// SendSoon sends a frame together with the next one, or in a moment. It is for what
+// may be overtaken by events: each message takes as long as starting a small program
+// takes to a tenth.
+func (c *Conn) SendSoon(f Frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.queue = AppendFrame(c.queue, f)
+	if c.soon == nil {
+		c.soon = time.AfterFunc(soonTime, c.nudge)
+		return
+	}
+	c.soon.Reset(soonTime)
 }
 
 // Later has f append frames when it is their turn. It is for what would only
 // repeat itself if it were queued while the other side is slow.
 func (c *Conn) Later(f func([]byte) []byte) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !c.closed {
 		c.later = append(c.later, f)
+		c.nudge()
 	}
-	c.mu.Unlock()
+}
+
+// writeNow writes what is queued as far as that is possible without waiting: it
+// saves waking a goroutine. The rest, or an error, is left to Write. The caller
+// holds mu.
+func (c *Conn) writeNow() {
+	n := tryWrite(c.conn, c.queue)
+	if n == len(c.queue) {
+		c.queue = keep(c.queue)[:0]
+		return
+	}
+	c.queue = append(c.queue[:0], c.queue[n:]...)
 	c.nudge()
 }
 
@@ -59,20 +98,17 @@ func (c *Conn) Write() {
 	defer c.Abort()
 	var spare []byte
 	for {
-		c.mu.Lock()
-		out, later, closed := c.queue, c.later, c.closed
-		c.queue, c.later = spare[:0], nil
-		c.mu.Unlock()
-		for _, f := range later {
-			out = f(out)
-		}
+		out, closed := c.take(spare)
 		if len(out) > 0 {
-			if _, err := c.conn.Write(out); err != nil {
+			_, err := c.conn.Write(out)
+			c.rest()
+			if err != nil {
 				return
 			}
 			spare = keep(out)
 			continue
 		}
+		c.rest()
 		if closed {
 			return
 		}
@@ -81,6 +117,29 @@ func (c *Conn) Write() {
 		case <-c.wake:
 		case <-c.done:
 		}
+	}
+}
+
+// take returns all that is to be written, and makes Write the only one to do so.
+func (c *Conn) take(spare []byte) (out []byte, closed bool) {
+	c.mu.Lock()
+	out, later := c.queue, c.later
+	closed = c.closed
+	c.queue, c.later, c.busy = spare[:0], nil, true
+	c.mu.Unlock()
+	for _, f := range later {
+		out = f(out)
+	}
+	return out, closed
+}
+
+// rest lets others write.
+func (c *Conn) rest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = false
+	if len(c.queue) > 0 {
+		c.nudge()
 	}
 }
 
@@ -115,9 +174,13 @@ func (c *Conn) Read(f func(Frame) error) error {
 func (c *Conn) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed {
-		c.closed = true
-		close(c.done)
+	if c.closed {
+		return
+	}
+	c.closed = true
+	close(c.done)
+	if c.soon != nil {
+		c.soon.Stop()
 	}
 }
 

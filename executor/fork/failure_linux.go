@@ -20,10 +20,11 @@ func failure(err error) *wire.Failure {
 		f.Class, cause = wire.Lost, e.Err
 	}
 	if e, ok := errors.AsType[*CommandError](err); ok {
-		f.Command, f.Path, f.WorkDir, f.About = e.Command, e.Path, e.WorkDir, e.Text
+		f.Command, f.Path = clip(e.Command), clip(e.Path)
+		f.WorkDir, f.About = clip(e.WorkDir), clip(e.Text)
 		cause = e.Err
 	}
-	f.Text = cause.Error()
+	f.Text = clip(cause.Error())
 	if errno, ok := errors.AsType[syscall.Errno](cause); ok {
 		f.Errno = uint32(errno)
 	}
@@ -34,6 +35,15 @@ func failure(err error) *wire.Failure {
 		f.Known = wire.TimeLimit
 	}
 	return f
+}
+
+// clip bounds a text, as a user may have made the longest that the system takes.
+func clip(text string) string {
+	const most = 32 << 10
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "…"
 }
 
 // restore is the opposite of failure. Programs find in the error what they would
