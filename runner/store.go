@@ -75,7 +75,8 @@ func (e *engine) storeOnce(
 }
 
 // lookUp resolves an append in doubt by reading back (L3). err is what the log
-// said, and stands if nothing was added.
+// said, and stands if nothing was added. Records that were added are of no use if
+// another engine has taken up the run since.
 func (e *engine) lookUp(
 	ctx context.Context, after uint64, recs []statelog.Record, err error,
 ) (uint64, error) {
@@ -87,22 +88,23 @@ func (e *engine) lookUp(
 			}
 			return 0, fmt.Errorf("%w; and it cannot be looked up: %w", err, readErr)
 		}
-		if found == after && !e.added(&rec, &recs[0]) {
+		first := found == after
+		if takesUp(rec.Kind) && rec.Engine != e.id || first && !mayBe(&rec, &recs[0]) {
 			e.doubtful = false
 			return 0, fmt.Errorf("runner: another engine has the run: %w", statelog.ErrFenced)
 		}
-		if found++; found == after+uint64(len(recs)) {
-			e.doubtful = false
-			return found, nil
-		}
+		found++
 	}
-	if found > after {
+	switch n := found - after; {
+	case n == uint64(len(recs)):
+		e.doubtful = false
+		return found, nil
+	case n > 0:
 		return 0, &statelog.CorruptError{
 			Path: "run " + e.run, Offset: -1, Seq: found + 1,
 			Err: errors.New("a batch was added in part"),
 		}
-	}
-	if errors.Is(err, statelog.ErrFenced) {
+	case errors.Is(err, statelog.ErrFenced):
 		return 0, err
 	}
 	// It was not added so far, and may be yet. It is appended again after the
@@ -110,16 +112,10 @@ func (e *engine) lookUp(
 	return 0, &notAddedError{err}
 }
 
-// added reports whether rec, which follows the last record that is known, is this
-// engine's, which wanted to add first there. Whoever takes up the run says so in
-// the record that it adds first. So any other record is from the engine that had
-// the run before: which is this one, unless it was just about to take it up.
-func (e *engine) added(rec, first *statelog.Record) bool {
-	if takesUp(rec.Kind) || takesUp(first.Kind) {
-		return takesUp(rec.Kind) && rec.Engine == e.id
-	}
-	return true
-}
+// mayBe reports whether rec, which follows the last record that was known, can be
+// the one that was to be added first there. Whoever takes up the run adds a record
+// that says so first of all. Any other is from the engine that had the run before.
+func mayBe(rec, first *statelog.Record) bool { return takesUp(rec.Kind) == takesUp(first.Kind) }
 
 // notAddedError hides that an append was in doubt once it is known that it added
 // nothing.

@@ -60,6 +60,33 @@ func TestLateRecordsOfOthersAreNotMistaken(t *testing.T) { // L3
 	})
 }
 
+// What was recorded must not be acted on any more if another engine has taken up
+// the run by the time that this is known.
+func TestNothingStartsAfterATakeover(t *testing.T) { // L3, I12
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New()
+		faulty := &statelogtest.Faulty{Log: log, Waits: true}
+		faulty.OnAppend = func(_ context.Context, a statelogtest.Append) statelogtest.Fault {
+			if a.N != 2 {
+				return statelogtest.Fault{}
+			}
+			seq, err := log.Append(t.Context(), a.Run, a.After, a.Records)
+			require.NoError(t, err)
+			_, err = log.Append(t.Context(), a.Run, seq, []statelog.Record{
+				{Kind: statelog.Resumed, Time: time.Now(), Engine: "another engine"},
+			})
+			require.NoError(t, err)
+			return statelogtest.Ambiguous(false)
+		}
+		ex := &recorder{}
+		r := &runner.Runner{Executor: ex, Log: faulty}
+		_, err := r.Run(t.Context(), tasks(task("a")))
+		require.ErrorIs(t, err, statelog.ErrFenced)
+		require.Empty(t, ex.order())
+	})
+}
+
 // What was leased for attempts of another engine is given back also by an engine
 // that could not record a thing.
 func TestLeasesOfResumedAttemptsAreReturned(t *testing.T) { // I10, L5
