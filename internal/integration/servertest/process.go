@@ -59,7 +59,10 @@ func (p *process) signal(tb testing.TB, sig os.Signal) {
 	select {
 	case <-p.ended:
 	default:
-		require.NoError(tb, p.cmd.Process.Signal(sig))
+		// It may just have ended.
+		if err := p.cmd.Process.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
+			require.NoError(tb, err)
+		}
 	}
 }
 
