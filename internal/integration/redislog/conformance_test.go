@@ -41,7 +41,8 @@ func TestConformance(t *testing.T) {
 func TestConformanceWithReplica(t *testing.T) {
 	t.Parallel()
 	server, _ := replicated(t)
-	conforms(t, client(t, server.Options()), redislog.Config{Replicas: 1})
+	c, config := patient(t, server)
+	conforms(t, c, config)
 }
 
 func TestConformanceInCluster(t *testing.T) {

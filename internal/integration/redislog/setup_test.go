@@ -2,6 +2,7 @@
 package redislog_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -11,7 +12,14 @@ import (
 	"github.com/daggy-go/daggy/statelog/redislog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	redis.SetLogger(silent{}) // it tells of every dial that fails
+	goleak.VerifyTestMain(m)
+}
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
 
 // client returns a client that is closed with the test.
 func client(tb testing.TB, o *redis.Options) *redis.Client {
