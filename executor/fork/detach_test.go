@@ -249,30 +249,45 @@ func TestSupervisorKilled(t *testing.T) {
 }
 
 // So it is if no engine was there, and for what has left the process group, or has
-// dropped its environment, or both.
+// dropped its environment.
 func TestSupervisorKilledAlone(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]string{
 		"in a session of its own":                "sow",
 		"in a session, without its environment":  "scow",
-		"with its output, without its parent":    "s",
-		"without its environment and its parent": "sco",
-		"ignoring SIGTERM":                       "stw",
+		"ignoring SIGTERM, as does its ancestor": "stw",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := place(t)
-			e, g := detaching(dir), newGate(t)
-			argv := append([]string{how}, "gate", g.listener.Addr().String(), "", "0")
-			if strings.Contains(how, "w") {
-				a := attempt(helper("spawn", argv...))
-				requireOrphansLost(t, dir, e, g, a)
-				return
-			}
-			// Its parent has ended, so that the supervisor stops it at once.
-			a := attempt(helper("spawn", argv...))
-			_ = begin(t, e, a)
-			g.next().ended(t)
+			dir, g := place(t), newGate(t)
+			e := fork.New(fork.Config{Dir: dir, Grace: 300 * time.Millisecond})
+			a := attempt(helper("spawn", how, "gate", g.listener.Addr().String(), "", "0"))
+			requireOrphansLost(t, dir, e, g, a)
+		})
+	}
+}
+
+// What a command leaves behind is ended when it exits, also if it holds no output:
+// it has the lock.
+func TestDetachedStragglers(t *testing.T) { // E1
+	t.Parallel()
+	for name, how := range map[string]string{
+		"with the output":                        "s",
+		"without the output":                     "so",
+		"without the output and the environment": "sco",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGate(t)
+			a := attempt(helper("spawn", how, "gate", g.listener.Addr().String(), "", "0"))
+			c := begin(t, detaching(place(t)), a)
+			v := g.next()
+			r, err := c.wait()
+			require.NoError(t, err)
+			require.True(t, r.OK())
+			require.Empty(t, r.Left)
+			v.ended(t)
+			requireDead(t, v.pid)
 		})
 	}
 }

@@ -31,6 +31,7 @@ func engines() map[string]helperproc.Mode {
 		"engine-descriptors": engineDescriptors,
 		"engine-flood":       engineFlood,
 		"engine-ignoring":    engineIgnoring,
+		"engine-detached":    engineDetachedFlood,
 		"crash-engine":       crashEngine,
 		"crash-job":          crashJob,
 	}
@@ -42,6 +43,7 @@ func TestEngine(t *testing.T) {
 		"engine-many":        "thousands of attempts leave nothing (E1, R5)",
 		"engine-descriptors": "want of descriptors is not started (E4)",
 		"engine-flood":       "a gigabyte costs no memory (E6)",
+		"engine-detached":    "a gigabyte costs no memory, there and in the supervisor (E6)",
 		"engine-ignoring":    "an exit that is collected by others is an error",
 	} {
 		t.Run(about, func(t *testing.T) {

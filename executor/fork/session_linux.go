@@ -55,17 +55,16 @@ func greetPeer(conn *net.UnixConn) error {
 		return err
 	}
 	own := wire.Hello{Version: wire.Version, PID: uint32(os.Getpid())}
-	if _, err := conn.Write(own.Append(nil)); err != nil {
-		return err
-	}
+	// One of another version may have said hello and gone already.
+	_, writeErr := conn.Write(own.Append(nil))
 	peer, err := wire.ReadHello(conn)
 	if err != nil {
-		return err
+		return errors.Join(writeErr, err)
 	}
 	if peer.Version != own.Version {
 		return &versionError{pid: peer.PID, theirs: peer.Version}
 	}
-	return conn.SetDeadline(time.Time{})
+	return errors.Join(writeErr, conn.SetDeadline(time.Time{}))
 }
 
 // versionError says that the two sides are of different versions.
