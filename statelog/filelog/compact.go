@@ -137,6 +137,7 @@ func (l *Log) moves(r *run, s *segment) ([]*batch, error) {
 		if x.seg != s {
 			continue
 		}
+		var last uint64
 		fs.part(s.file, s.salt, x.off, x.end)
 		for {
 			off := fs.off
@@ -150,20 +151,25 @@ func (l *Log) moves(r *run, s *segment) ([]*batch, error) {
 			if err != nil {
 				return nil, err
 			}
-			moves = gather(moves, body, r)
+			moves, last = gather(moves, body, r, &x, last)
 		}
 	}
 	return moves, nil
 }
 
-// gather adds the run's entries of a frame.
-func gather(moves []*batch, body []byte, r *run) []*batch {
+// gather adds the run's entries of a frame of an extent, those up to last aside,
+// and returns the number of the last record.
+func gather(
+	moves []*batch, body []byte, r *run, x *extent, last uint64,
+) ([]*batch, uint64) {
 	c := cursor{b: body}
 	var e entry
 	for c.next(&e) {
-		if e.kind != entryRecords || e.run != r.number {
+		if e.kind != entryRecords || e.run != r.number ||
+			e.first < x.first || e.last() > x.last || e.first <= last {
 			continue
 		}
+		last = e.last()
 		if n := len(moves); n > 0 && moves[n-1].join(&e) {
 			continue
 		}
@@ -172,7 +178,7 @@ func gather(moves []*batch, body []byte, r *run) []*batch {
 		b.join(&e)
 		moves = append(moves, b)
 	}
-	return moves
+	return moves, last
 }
 
 // join adds the records of e if they are the next ones and it does not get too

@@ -38,6 +38,7 @@ type rename struct {
 // An inode is a file. What is written to it is in data at once, and in what
 // survives when it is synced.
 type inode struct {
+	name    string
 	data    []byte
 	durable []byte
 	pending []change // since the last sync that succeeded
@@ -73,10 +74,10 @@ func (d *disk) Create(name string) (file, error) {
 	if d.names[name] != nil {
 		return nil, os.ErrExist
 	}
-	node := &inode{}
+	node := &inode{name: name}
 	d.names[name] = node
 	d.since = append(d.since, rename{"", name, node})
-	return &handle{d, name, node}, nil
+	return &handle{d, node}, nil
 }
 
 func (d *disk) Open(name string) (file, error) {
@@ -85,7 +86,7 @@ func (d *disk) Open(name string) (file, error) {
 	if d.names[name] == nil {
 		return nil, os.ErrNotExist
 	}
-	return &handle{d, name, d.names[name]}, nil
+	return &handle{d, d.names[name]}, nil
 }
 
 func (d *disk) List() ([]named, error) {
@@ -105,6 +106,7 @@ func (d *disk) Rename(from, to string) error {
 		return err
 	}
 	node := d.names[from]
+	node.name = to
 	delete(d.names, from)
 	d.names[to] = node
 	d.since = append(d.since, rename{from, to, node})
@@ -157,7 +159,6 @@ func (u unlocker) Close() error {
 // A handle is an open file.
 type handle struct {
 	*disk
-	name string
 	node *inode
 }
 
@@ -186,7 +187,7 @@ func (h *handle) WriteAt(p []byte, off int64) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n, err := len(p), error(nil)
-	if short, fault := h.do("write", h.name); fault != nil {
+	if short, fault := h.do("write", h.node.name); fault != nil {
 		n, err = min(short, len(p)), fault
 	} else if h.room >= 0 && h.room < n {
 		n, err = h.room, syscall.ENOSPC
@@ -205,7 +206,7 @@ func (h *handle) WriteAt(p []byte, off int64) (int, error) {
 func (h *handle) Truncate(size int64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, err := h.do("truncate", h.name); err != nil {
+	if _, err := h.do("truncate", h.node.name); err != nil {
 		return err
 	}
 	c := change{int(size), nil}
@@ -220,7 +221,7 @@ func (h *handle) Truncate(size int64) error {
 func (h *handle) Sync() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, err := h.do("sync", h.name); err != nil {
+	if _, err := h.do("sync", h.node.name); err != nil {
 		h.node.doubted = append(h.node.doubted, h.node.pending...)
 		h.node.pending = nil
 		return err
@@ -266,7 +267,7 @@ func (d *disk) crash(random *rand.Rand) *disk {
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		data := names[name].survive(random)
-		found.names[name] = &inode{data: data, durable: data}
+		found.names[name] = &inode{name: name, data: data, durable: data}
 	}
 	found.synced = maps.Clone(found.names)
 	return found
@@ -301,7 +302,7 @@ func (d *disk) copy() *disk {
 	other := newDisk()
 	for name, node := range d.names {
 		data := slices.Clone(node.data)
-		other.names[name] = &inode{data: data, durable: data}
+		other.names[name] = &inode{name: name, data: data, durable: data}
 	}
 	other.synced = maps.Clone(other.names)
 	return other

@@ -87,8 +87,9 @@ func (c *cursor) next(e *entry) bool {
 			e.turns = c.bytes()
 		}
 		e.payload = c.bytes()
-		// A record takes three bytes at least.
-		c.bad = c.bad || e.count == 0 || e.first == 0 || e.count > uint64(len(e.payload))
+		// A record takes more than a byte, and numbers do not start again.
+		c.bad = c.bad || e.count == 0 || e.first == 0 || e.count > uint64(len(e.payload)) ||
+			e.last() < e.first
 	default:
 		c.bad = true
 	}

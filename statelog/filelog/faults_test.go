@@ -284,7 +284,7 @@ func TestEveryOperationFailsOnce(t *testing.T) {
 				}
 				m := workOn(t, d)
 				m.requireSame(m.log, true)
-				for seed := range uint64(3) {
+				for seed := range uint64(2) {
 					m.requireSurvived(d.crash(rand.New(rand.NewPCG(seed, uint64(n)))))
 				}
 				_ = m.log.Close()
@@ -326,7 +326,7 @@ func TestPowerGoesAtEveryOperation(t *testing.T) {
 	for n := range operations(t) {
 		t.Run(fmt.Sprintf("operation %d", n+1), func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(8) {
+			for seed := range uint64(4) {
 				random := rand.New(rand.NewPCG(seed, uint64(n)))
 				d := newDisk()
 				at := 0

@@ -111,7 +111,7 @@ func golden(t *testing.T, dir string) *disk {
 	for _, n := range names {
 		data, err := os.ReadFile(filepath.Join(dir, n.Name()))
 		require.NoError(t, err)
-		d.names[n.Name()] = &inode{data: data, durable: data}
+		d.names[n.Name()] = &inode{name: n.Name(), data: data, durable: data}
 	}
 	require.Greater(t, len(d.segments()), 1)
 	return d
@@ -300,4 +300,12 @@ func without(want map[string][][]string, lost int) int {
 		left += len(b)
 	}
 	return left
+}
+
+// goldenSegment returns a segment of a golden log.
+func goldenSegment(tb testing.TB, number string) []byte {
+	tb.Helper()
+	data, err := os.ReadFile(filepath.Join(goldens[0], "0000000"+number+".seg"))
+	require.NoError(tb, err)
+	return data
 }

@@ -121,7 +121,7 @@ func (rd *reading) extent(e *extent) error {
 			return nil
 		}
 		if err == nil {
-			err = rd.frame(body)
+			err = rd.frame(body, min(e.last, rd.end))
 		}
 		switch {
 		case err == nil:
@@ -135,15 +135,18 @@ func (rd *reading) extent(e *extent) error {
 	}
 }
 
-func (rd *reading) frame(body []byte) error {
+// frame yields the records up to most. A frame may have others of the run, which
+// belong to another extent: of a commit that moved some and added some.
+func (rd *reading) frame(body []byte, most uint64) error {
 	c := cursor{b: body}
 	var e entry
 	for c.next(&e) {
-		if e.kind != entryRecords || e.run != rd.run.number || e.last() <= rd.last {
+		if e.kind != entryRecords || e.run != rd.run.number ||
+			e.last() <= rd.last || e.first > most {
 			continue
 		}
-		if e.first > rd.end {
-			break
+		if e.first > rd.last+1 {
+			return fmt.Errorf("%w: record %d follows %d", errSequence, e.first, rd.last)
 		}
 		if err := rd.records(&e); err != nil {
 			return err

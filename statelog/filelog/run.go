@@ -78,7 +78,8 @@ func (r *run) covering(after, end uint64) []extent {
 		if e.last <= after || e.first > end {
 			continue
 		}
-		if n := len(some); n > 0 && some[n-1].seg == e.seg && some[n-1].end == e.off {
+		if n := len(some); n > 0 && some[n-1].seg == e.seg && some[n-1].end == e.off &&
+			some[n-1].last+1 == e.first {
 			some[n-1].end, some[n-1].last = e.end, e.last
 			continue
 		}
