@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 
 	"github.com/daggy-go/daggy/statelog"
 )
 
 const (
-	// pageBytes is about how much is read at a time.
-	pageBytes = 1 << 20
-	// firstPage and maxPage are how many batches a page may have. Pages grow as
-	// long as they have less than pageBytes.
-	firstPage, maxPage = 16, 4096
+	// A page is what is read at a time: as many batches as begin within so many
+	// bytes, and no more than so many.
+	pageBytes, pageBatches = 1 << 20, 1024
 )
 
 // Read yields the run's records after the given number. It reads in pages, of a
@@ -24,7 +21,7 @@ const (
 func (l *Log) Read(
 	ctx context.Context, run string, after uint64,
 ) iter.Seq2[statelog.Record, error] {
-	r := reader{log: l, run: run, limit: firstPage, next: after}
+	r := reader{log: l, run: run, next: after}
 	err := l.settle(ctx, run)
 	if err == nil {
 		r.id, r.end, err = l.find(ctx, run)
@@ -46,12 +43,11 @@ func (l *Log) Read(
 
 // A reader is at some place in a run.
 type reader struct {
-	log   *Log
-	run   string
-	id    int64
-	next  uint64 // the number before the next record
-	end   uint64
-	limit int
+	log  *Log
+	run  string
+	id   int64
+	next uint64 // the number before the next record
+	end  uint64
 }
 
 // A stored batch is a row of the table.
@@ -63,26 +59,17 @@ type stored struct {
 // page reads the next batches.
 func (r *reader) page(ctx context.Context) ([]stored, error) {
 	rows, err := r.log.store.query(ctx, r.log.sql.page,
-		r.id, int64(r.next), int64(min(r.end, math.MaxInt64)), r.limit)
+		r.id, int64(r.next), int64(r.end), pageBatches, pageBytes)
 	if err != nil {
 		return nil, err
 	}
 	var page []stored
-	size := 0
-	for size < pageBytes && rows.Next() {
+	for rows.Next() {
 		var b stored
 		if err := rows.Scan(&b.first, &b.last, &b.data); err != nil {
 			return nil, errors.Join(err, rows.close())
 		}
 		page = append(page, b)
-		size += len(b.data)
-	}
-	// What is left of the rows is thrown away, so the next page is made smaller.
-	switch {
-	case size >= pageBytes:
-		r.limit = max(1, len(page))
-	case len(page) == r.limit:
-		r.limit = min(2*r.limit, maxPage)
 	}
 	if err := errors.Join(rows.Err(), rows.close()); err != nil {
 		return nil, err

@@ -50,10 +50,18 @@ const (
 		ON CONFLICT (run) DO UPDATE SET voided = excluded.voided`
 
 	find = `SELECT id, seq FROM {p}runs WHERE run = $1 AND seq > 0`
+	// As many batches as begin within so many bytes, at least one. Only sizes are
+	// looked at to find the last of them.
 	page = `
 		SELECT first_seq, last_seq, data FROM {p}batches
-		WHERE run_id = $1 AND last_seq > $2 AND last_seq <= $3
-		ORDER BY last_seq LIMIT $4`
+		WHERE run_id = $1 AND last_seq > $2 AND last_seq <= (
+			SELECT max(last_seq) FROM (
+				SELECT last_seq,
+					sum(length(data)) OVER (ORDER BY last_seq) - length(data) AS bytes_before
+				FROM {p}batches WHERE run_id = $1 AND last_seq > $2 AND last_seq <= $3
+				ORDER BY last_seq LIMIT $4
+			) AS sizes WHERE bytes_before < $5
+		) ORDER BY last_seq`
 
 	// An engine that does not know whether it got its lock asks again.
 	lock = `

@@ -57,7 +57,8 @@ func (pg *Postgres) Start(tb testing.TB) {
 	// Not CommandContext: the server outlives the test's context, for what the
 	// test cleans up.
 	cmd := exec.Command(filepath.Join(pg.bin, "postgres"), "-D", filepath.Join(pg.dir, "data"),
-		"-c", "listen_addresses=", "-c", "unix_socket_directories="+pg.dir)
+		"-c", "listen_addresses=", "-c", "unix_socket_directories="+pg.dir,
+		"-c", "max_connections=400") // tests that run in parallel share it
 	prepare(cmd, pg.dir, pg.who)
 	log := filepath.Join(pg.dir, "log")
 	pg.process = start(tb, cmd, log)

@@ -14,28 +14,24 @@ import (
 
 // Five batches of ten records, of which something is damaged: what is before it
 // is read, and the error names the first record that cannot be.
-func TestDamagedTables(t *testing.T) {
+func damagedTables(t *testing.T, d database) {
+	t.Helper()
 	t.Parallel()
-	for name, d := range databases(t) {
-		t.Run(name, func(t *testing.T) {
+	for _, tc := range []struct {
+		name, statement string
+		good            int
+	}{
+		{"a byte is another", change + "data = {flipped} WHERE last_seq = 30", 20},
+		{"a batch is missing", "DELETE FROM {p}batches WHERE last_seq = 20", 10},
+		{"the first is missing", "DELETE FROM {p}batches WHERE last_seq = 10", 0},
+		{"the last is missing", "DELETE FROM {p}batches WHERE last_seq = 50", 40},
+		{"a batch is empty", change + "data = {empty} WHERE last_seq = 40", 30},
+		{"a batch has strayed", change + strayed, 20},
+		{"a batch claims more", change + "last_seq = 55 WHERE last_seq = 50", 40},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			for _, tc := range []struct {
-				name, statement string
-				good            int
-			}{
-				{"a byte is another", change + "data = {flipped} WHERE last_seq = 30", 20},
-				{"a batch is missing", "DELETE FROM {p}batches WHERE last_seq = 20", 10},
-				{"the first is missing", "DELETE FROM {p}batches WHERE last_seq = 10", 0},
-				{"the last is missing", "DELETE FROM {p}batches WHERE last_seq = 50", 40},
-				{"a batch is empty", change + "data = {empty} WHERE last_seq = 40", 30},
-				{"a batch has strayed", change + strayed, 20},
-				{"a batch claims more", change + "last_seq = 55 WHERE last_seq = 50", 40},
-			} {
-				t.Run(tc.name, func(t *testing.T) {
-					t.Parallel()
-					damaged(t, d, tc.statement, tc.good)
-				})
-			}
+			damaged(t, d, tc.statement, tc.good)
 		})
 	}
 }
@@ -86,66 +82,58 @@ func fill(t *testing.T, db *sql.DB, c sqllog.Config, statement string) string {
 	return replace(statement, "{p}", c.Prefix, "{flipped}", flipped, "{empty}", empty)
 }
 
-func TestDatabaseThatWasRestored(t *testing.T) {
+func databaseThatWasRestored(t *testing.T, d database) {
+	t.Helper()
 	t.Parallel()
-	for name, d := range databases(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			db := d.open(t)
-			c := sqllog.Config{Dialect: d.dialect, Prefix: "restored_"}
-			log := newLog(t, db, c)
-			end := mustAppend(t, log, "run", 0, attempts(10))
-			end = mustAppend(t, log, "run", end, attempts(10))
-			mustExec(t, db, "DELETE FROM restored_batches WHERE last_seq = 20")
-			mustExec(t, db, "UPDATE restored_runs SET seq = 10")
-			_, err := log.Append(t.Context(), "run", end, attempts(1))
-			require.ErrorIs(t, err, statelog.ErrLogRewound)
-			for _, err := range log.Read(t.Context(), "run", 0) {
-				require.ErrorIs(t, err, statelog.ErrLogRewound)
-			}
-		})
+	db := d.open(t)
+	c := sqllog.Config{Dialect: d.dialect, Prefix: "restored_"}
+	log := newLog(t, db, c)
+	end := mustAppend(t, log, "run", 0, attempts(10))
+	end = mustAppend(t, log, "run", end, attempts(10))
+	mustExec(t, db, "DELETE FROM restored_batches WHERE last_seq = 20")
+	mustExec(t, db, "UPDATE restored_runs SET seq = 10")
+	_, err := log.Append(t.Context(), "run", end, attempts(1))
+	require.ErrorIs(t, err, statelog.ErrLogRewound)
+	for _, err := range log.Read(t.Context(), "run", 0) {
+		require.ErrorIs(t, err, statelog.ErrLogRewound)
 	}
 }
 
-func TestPrune(t *testing.T) {
+func pruneClosedRuns(t *testing.T, d database) {
+	t.Helper()
 	t.Parallel()
-	for name, d := range databases(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			db := d.open(t)
-			log := newLog(t, db, sqllog.Config{Dialect: d.dialect, Prefix: "pruned_"})
-			for age := range 6 {
-				run := fmt.Sprintf("closed %d days ago", age)
-				end := mustAppend(t, log, run, 0, opening(age))
-				mustAppend(t, log, run, end, closing(age))
-			}
-			mustAppend(t, log, "open", 0, opening(90))
-			end := mustAppend(t, log, "reopened", 0, append(opening(90), closing(90)...))
-			mustAppend(t, log, "reopened", end, []statelog.Record{{Kind: statelog.Reopened}})
-
-			prune(t, log, statelog.Retention{}, 0)
-			prune(t, log, statelog.Retention{Age: 84 * time.Hour}, 2) // 4 and 5 days
-			prune(t, log, statelog.Retention{Count: 3}, 1)            // 3 days
-			prune(t, log, statelog.Retention{Age: 12 * time.Hour, Count: 2}, 2)
-			prune(t, log, statelog.Retention{Age: time.Hour, Count: 1}, 0)
-			var left []string
-			for info, err := range log.Runs(t.Context(), statelog.Query{}) {
-				require.NoError(t, err)
-				left = append(left, info.Run)
-			}
-			require.ElementsMatch(t, []string{"open", "reopened", "closed 0 days ago"}, left)
-			_, err := log.Append(t.Context(), "closed 5 days ago", 2, attempts(1))
-			require.ErrorIs(t, err, statelog.ErrNoRun)
-
-			for _, table := range []string{"batches", "tags"} {
-				var n int
-				query := "SELECT count(DISTINCT run_id) FROM pruned_" + table
-				require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&n))
-				require.Equal(t, 3, n, "runs that have %s", table)
-			}
-			mustAppend(t, log, "closed 5 days ago", 0, opening(0))
-		})
+	db := d.open(t)
+	log := newLog(t, db, sqllog.Config{Dialect: d.dialect, Prefix: "pruned_"})
+	for age := range 6 {
+		run := fmt.Sprintf("closed %d days ago", age)
+		end := mustAppend(t, log, run, 0, opening(age))
+		mustAppend(t, log, run, end, closing(age))
 	}
+	mustAppend(t, log, "open", 0, opening(90))
+	end := mustAppend(t, log, "reopened", 0, append(opening(90), closing(90)...))
+	mustAppend(t, log, "reopened", end, []statelog.Record{{Kind: statelog.Reopened}})
+
+	prune(t, log, statelog.Retention{}, 0)
+	prune(t, log, statelog.Retention{Age: 84 * time.Hour}, 2) // 4 and 5 days
+	prune(t, log, statelog.Retention{Count: 3}, 1)            // 3 days
+	prune(t, log, statelog.Retention{Age: 12 * time.Hour, Count: 2}, 2)
+	prune(t, log, statelog.Retention{Age: time.Hour, Count: 1}, 0)
+	var left []string
+	for info, err := range log.Runs(t.Context(), statelog.Query{}) {
+		require.NoError(t, err)
+		left = append(left, info.Run)
+	}
+	require.ElementsMatch(t, []string{"open", "reopened", "closed 0 days ago"}, left)
+	_, err := log.Append(t.Context(), "closed 5 days ago", 2, attempts(1))
+	require.ErrorIs(t, err, statelog.ErrNoRun)
+
+	for _, table := range []string{"batches", "tags"} {
+		var n int
+		query := "SELECT count(DISTINCT run_id) FROM pruned_" + table
+		require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&n))
+		require.Equal(t, 3, n, "runs that have %s", table)
+	}
+	mustAppend(t, log, "closed 5 days ago", 0, opening(0))
 }
 
 func prune(t *testing.T, log *sqllog.Log, keep statelog.Retention, want int) {

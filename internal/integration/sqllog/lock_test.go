@@ -13,59 +13,51 @@ import (
 
 // An engine whose connections are gone hears that its lock is lost, and only
 // then can another one have the run.
-func TestLockOfAnEngineThatIsCutOff(t *testing.T) {
+func lockOfAnEngineThatIsCutOff(t *testing.T, d database) {
+	t.Helper()
 	t.Parallel()
-	for name, d := range databases(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			first, second := d.pair(t)
-			c := sqllog.Config{Dialect: d.dialect, Prefix: "cutoff_", Lease: 2 * time.Second}
-			log, other := newLog(t, first, c), newLog(t, second, c)
-			release, err := log.Lock(t.Context(), "run", "first")
-			require.NoError(t, err)
-			lost := make(chan struct{})
-			log.OnLost("run", "first", func() { close(lost) })
+	first, second := d.pair(t)
+	c := sqllog.Config{Dialect: d.dialect, Prefix: "cutoff_", Lease: 2 * time.Second}
+	log, other := newLog(t, first, c), newLog(t, second, c)
+	release, err := log.Lock(t.Context(), "run", "first")
+	require.NoError(t, err)
+	lost := make(chan struct{})
+	log.OnLost("run", "first", func() { close(lost) })
 
-			awaitRenewal(t, second)
-			_, err = other.Lock(t.Context(), "run", "second")
-			require.ErrorIs(t, err, statelog.ErrActive)
+	awaitRenewal(t, second)
+	_, err = other.Lock(t.Context(), "run", "second")
+	require.ErrorIs(t, err, statelog.ErrActive)
 
-			require.NoError(t, first.Close())
-			taken := lockWhenFree(t, other, "run", "second")
-			select {
-			case <-lost:
-			default:
-				require.Fail(t, "the second has the run, and the first does not know")
-			}
-			require.NoError(t, release())
-			_, err = other.Lock(t.Context(), "run", "third")
-			require.ErrorIs(t, err, statelog.ErrActive)
-			require.NoError(t, taken())
-		})
+	require.NoError(t, first.Close())
+	taken := lockWhenFree(t, other, "run", "second")
+	select {
+	case <-lost:
+	default:
+		require.Fail(t, "the second has the run, and the first does not know")
 	}
+	require.NoError(t, release())
+	_, err = other.Lock(t.Context(), "run", "third")
+	require.ErrorIs(t, err, statelog.ErrActive)
+	require.NoError(t, taken())
 }
 
-func TestLockThatWasTakenIsLost(t *testing.T) {
+func lockThatWasTakenIsLost(t *testing.T, d database) {
+	t.Helper()
 	t.Parallel()
-	for name, d := range databases(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			db := d.open(t)
-			c := sqllog.Config{Dialect: d.dialect, Prefix: "taken_", Lease: 2 * time.Second}
-			log := newLog(t, db, c)
-			release, err := log.Lock(t.Context(), "run", "first")
-			require.NoError(t, err)
-			lost := make(chan struct{})
-			log.OnLost("run", "first", func() { close(lost) })
-			mustExec(t, db, "UPDATE taken_locks SET engine = 'second'")
-			<-lost
-			require.NoError(t, release())
-			var engine string
-			query := "SELECT engine FROM taken_locks"
-			require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&engine))
-			require.Equal(t, "second", engine, "it is not the first's to give back")
-		})
-	}
+	db := d.open(t)
+	c := sqllog.Config{Dialect: d.dialect, Prefix: "taken_", Lease: 2 * time.Second}
+	log := newLog(t, db, c)
+	release, err := log.Lock(t.Context(), "run", "first")
+	require.NoError(t, err)
+	lost := make(chan struct{})
+	log.OnLost("run", "first", func() { close(lost) })
+	mustExec(t, db, "UPDATE taken_locks SET engine = 'second'")
+	<-lost
+	require.NoError(t, release())
+	var engine string
+	query := "SELECT engine FROM taken_locks"
+	require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&engine))
+	require.Equal(t, "second", engine, "it is not the first's to give back")
 }
 
 // awaitRenewal waits until the end of a lease has moved.

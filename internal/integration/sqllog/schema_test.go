@@ -19,48 +19,40 @@ import (
 	"github.com/daggy-go/daggy/statelog/statelogtest"
 )
 
-func TestManyMigrateAtOnce(t *testing.T) {
+func manyMigrateAtOnce(t *testing.T, d database) {
+	t.Helper()
 	t.Parallel()
-	for name, d := range databases(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			db := d.open(t)
-			group, ctx := errgroup.WithContext(t.Context())
-			for i := range 8 {
-				group.Go(func() error {
-					log, err := sqllog.Open(ctx, db, sqllog.Config{Dialect: d.dialect})
-					if err != nil {
-						return err
-					}
-					_, err = log.Append(ctx, fmt.Sprint("run ", i), 0, statelogtest.Records())
-					return err
-				})
+	db := d.open(t)
+	group, ctx := errgroup.WithContext(t.Context())
+	for i := range 8 {
+		group.Go(func() error {
+			log, err := sqllog.Open(ctx, db, sqllog.Config{Dialect: d.dialect})
+			if err != nil {
+				return err
 			}
-			require.NoError(t, group.Wait())
-			var rows int
-			query := "SELECT count(*) FROM daggy_schema"
-			require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&rows))
-			require.Equal(t, 1, rows)
+			_, err = log.Append(ctx, fmt.Sprint("run ", i), 0, statelogtest.Records())
+			return err
 		})
 	}
+	require.NoError(t, group.Wait())
+	var rows int
+	query := "SELECT count(*) FROM daggy_schema"
+	require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&rows))
+	require.Equal(t, 1, rows)
 }
 
-func TestNewerTablesAreRefused(t *testing.T) {
+func newerTablesAreRefused(t *testing.T, d database) {
+	t.Helper()
 	t.Parallel()
-	for name, d := range databases(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			db := d.open(t)
-			c := sqllog.Config{Dialect: d.dialect, Prefix: "newer_"}
-			newLog(t, db, c)
-			mustExec(t, db, "UPDATE newer_schema SET version = 7")
-			_, err := sqllog.Open(t.Context(), db, c)
-			var newer *sqllog.VersionError
-			require.ErrorAs(t, err, &newer)
-			require.Equal(t, 7, newer.Version)
-			require.Equal(t, sqllog.SchemaVersion, newer.Known)
-		})
-	}
+	db := d.open(t)
+	c := sqllog.Config{Dialect: d.dialect, Prefix: "newer_"}
+	newLog(t, db, c)
+	mustExec(t, db, "UPDATE newer_schema SET version = 7")
+	_, err := sqllog.Open(t.Context(), db, c)
+	var newer *sqllog.VersionError
+	require.ErrorAs(t, err, &newer)
+	require.Equal(t, 7, newer.Version)
+	require.Equal(t, sqllog.SchemaVersion, newer.Known)
 }
 
 // Who may not make tables can use those that somebody else has made.
