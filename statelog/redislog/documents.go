@@ -28,8 +28,8 @@ const (
 	documentsFlush = 256
 	// documentsClose is how long Close writes what is left.
 	documentsClose = 5 * time.Second
-	// maxFolds is how many runs are kept in mind that nobody appends to.
-	maxFolds = 64
+	// documentsIdle is how long an open run is kept in mind that does not grow.
+	documentsIdle = 10 * time.Minute
 )
 
 // documents writes what other programs read, beside the appends. It works from
@@ -193,7 +193,7 @@ func (d *documents) putBack(run string) {
 // trim forgets what can be had again by reading the log anew.
 func (d *documents) trim() {
 	for run, f := range d.folds {
-		if !f.run.Closed.IsZero() || len(d.folds) > maxFolds {
+		if !f.run.Closed.IsZero() || time.Since(f.grown) > documentsIdle {
 			delete(d.folds, run)
 		}
 	}
@@ -209,6 +209,7 @@ func (d *documents) catchUpRun(ctx context.Context, run string) (err error) {
 		}
 		d.folds[run] = f
 	}
+	f.grown = time.Now()
 	defer func() {
 		if err != nil {
 			delete(d.folds, run)

@@ -24,6 +24,7 @@ type fold struct {
 	// record that those which are know of.
 	changed map[instance]taskDocument
 	written uint64
+	grown   time.Time // when it was last brought up to date
 }
 
 // An instance is one as records name it.
