@@ -10,6 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/expand"
 	"github.com/daggy-go/daggy/internal/integration/servertest"
 	"github.com/daggy-go/daggy/statelog"
 	"github.com/daggy-go/daggy/statelog/redislog"
@@ -171,4 +173,45 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ReportMetric(float64(l.after)/median(ours).Seconds(), "records/s")
 	b.ReportMetric(float64(median(theirs))/float64(median(ours)), "ratio")
+}
+
+// BenchmarkDocuments says what documents cost: runs of tasks that do nothing, with
+// documents and without, by turns. ratio is how many times as long a run takes
+// with them until all are written, appended how many times until its records are.
+func BenchmarkDocuments(b *testing.B) {
+	const tasks, batch = 10_000, 1000
+	c := client(b, servertest.StartRedis(b, servertest.InMemory...).Options())
+	names := make([]dag.Task, tasks)
+	for i := range names {
+		names[i] = dag.Task{Name: fmt.Sprint("task", i), Job: dag.Command("true")}
+	}
+	d := &dag.DAG{Tasks: names}
+	opened := statelog.Record{Kind: statelog.Opened, Time: time.Now(), Opened: &statelog.Opening{
+		Version: statelog.Version, Expansion: expand.Version,
+		Definition: func() *dag.DAG { return d },
+	}}
+	recs := append([]statelog.Record{opened}, records(2*tasks-2, 0)...)
+	run := func(config redislog.Config) (appended, written time.Duration) {
+		require.NoError(b, c.FlushAll(b.Context()).Err())
+		log := open(b, c, config)
+		start, after := time.Now(), uint64(0)
+		for part := range slices.Chunk(recs, batch) {
+			end, err := log.Append(b.Context(), "run", after, part)
+			require.NoError(b, err)
+			after = end
+		}
+		appended = time.Since(start)
+		require.NoError(b, log.Close())
+		return appended, time.Since(start)
+	}
+	var plainA, plainW, withA, withW []time.Duration
+	for b.Loop() {
+		a, w := run(redislog.Config{NoDocuments: true})
+		plainA, plainW = append(plainA, a), append(plainW, w)
+		a, w = run(redislog.Config{})
+		withA, withW = append(withA, a), append(withW, w)
+	}
+	b.ReportMetric(float64(median(withW))/float64(median(plainW)), "ratio")
+	b.ReportMetric(float64(median(withA))/float64(median(plainA)), "appended")
+	b.ReportMetric(tasks/median(withW).Seconds(), "documents/s")
 }
