@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -242,7 +241,9 @@ func TestBadUsage(t *testing.T) {
 		{"unknown progress", []string{"-progress", "on", good}, "auto"},
 		{"no cores", []string{"-parallel", "0", good}, "number of cores"},
 		{"no ID", []string{"-run", "a\nb", good}, "printable"},
-		{"a log", []string{"-log", os.TempDir(), good}, "only kept in memory"},
+		{"no log", []string{"-log", "", good}, "a directory"},
+		{"a log that is a file", []string{"-log", good, good}, "reference.json"},
+		{"retry of nothing", []string{"-retry", "-run", "x", good}, "needs -log and -run"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,6 +20,19 @@
 //
 // The first interrupt stops what runs and reports; the second ends the program
 // at once.
+//
+// # Runs that outlive the program
+//
+//	run -log DIR -run ID FILE
+//
+// keeps the run in files: its records in DIR, the output of its tasks in
+// DIR-output and, on Linux, its processes in DIR-processes. The same command again
+// goes on with the run, whatever ended the program, kill -9 and the power switch
+// included. What completed does not run again, and what still runs is waited for.
+// If the run is over, the command prints its report; with -retry, what did not
+// complete runs again. A FILE that has changed is bad usage, and so is a DIR that
+// another program has open. Without -run, the ID of the new run is printed on the
+// standard error.
 package main
 
 import (
@@ -111,6 +124,12 @@ func (o *options) execute(ctx context.Context, d definition, std streams) int {
 		}
 		return std.done(draw(std.out, d.DAG, o.graph))
 	}
+	done, err := o.keep(ctx, r, std)
+	if err != nil {
+		std.complain("run", err)
+		return exitBad
+	}
+	defer done()
 	display := progress.New(std.err, progress.Config{Mode: o.progress})
 	r.Observers = append(r.Observers, display.Observer())
 	h, err := o.start(ctx, r, d.DAG)
@@ -127,19 +146,12 @@ func (o *options) execute(ctx context.Context, d definition, std streams) int {
 		std.complain("run", e)
 		code = exitNotCompleted
 	}
+	o.advise(std, report)
 	write := writeText
 	if o.report == "json" {
 		write = writeJSON
 	}
 	return max(code, std.done(write(std.out, report)))
-}
-
-// start starts a run under the ID that was asked for.
-func (o *options) start(ctx context.Context, r *runner.Runner, d *dag.DAG) (*runner.Handle, error) {
-	if o.run == "" {
-		return r.Start(ctx, d)
-	}
-	return r.Ensure(ctx, o.run, d)
 }
 
 // done returns the exit code of what failed only for want of a place to write.

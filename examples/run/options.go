@@ -22,7 +22,9 @@ import (
 type options struct {
 	file     string // for people
 	path     string // "-": the standard input
+	log      string
 	run      string
+	retry    bool
 	executor string
 	parallel int
 	failFast bool
@@ -34,7 +36,12 @@ type options struct {
 const usage = `usage: run [flags] FILE
 Runs the DAG in FILE ("-": the standard input) and reports what became of it.
 
+  -log DIR             keep runs in this directory, and the processes and the
+                       output of their tasks beside it, so that the same
+                       command goes on with a run that was cut short (default:
+                       the run ends with the program)
   -run ID              the ID of the run (default: a new one)
+  -retry               run again what failed of a run that the log has
   -executor fork|sim   fork runs commands on this machine (default); sim runs
                        nothing: all tasks succeed at once, generators add none
   -parallel N          cores to share out; a job takes one unless it asks for
@@ -53,10 +60,9 @@ func parseFlags(args []string) (*options, error) {
 	o := &options{executor: "fork", report: "text"}
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.StringVar(&o.run, "run", "", "")
-	fs.Func("log", "", func(string) error {
-		return errors.New("runs are only kept in memory so far, leave it out")
-	})
+	nonEmpty(fs, &o.log, "log", "a directory")
+	nonEmpty(fs, &o.run, "run", "an ID")
+	fs.BoolVar(&o.retry, "retry", false, "")
 	choice(fs, &o.executor, "executor", "fork", "sim")
 	fs.Func("parallel", "", o.setParallel)
 	fs.BoolVar(&o.failFast, "fail-fast", false, "")
@@ -67,6 +73,9 @@ func parseFlags(args []string) (*options, error) {
 	if err == nil && fs.NArg() != 1 {
 		err = fmt.Errorf("want one FILE, got %d; flags come before it", fs.NArg())
 	}
+	if err == nil && o.retry && (o.log == "" || o.run == "") {
+		err = errors.New("-retry needs -log and -run, which say what to retry")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +84,18 @@ func parseFlags(args []string) (*options, error) {
 		o.file = "standard input"
 	}
 	return o, nil
+}
+
+// nonEmpty defines a flag whose value is not left empty by a variable of a script
+// that is not set.
+func nonEmpty(fs *flag.FlagSet, value *string, name, what string) {
+	fs.Func(name, "", func(s string) error {
+		if s == "" {
+			return fmt.Errorf("want %s", what)
+		}
+		*value = s
+		return nil
+	})
 }
 
 // choice defines a flag that is one of some words.
@@ -117,7 +138,7 @@ func (o *options) read(stdin io.Reader) ([]byte, error) {
 
 // runner wires what the options say.
 func (o *options) runner(d *dag.DAG) *runner.Runner {
-	local := fork.New(fork.Config{Capacity: o.capacity()})
+	local := fork.New(o.processes())
 	r := &runner.Runner{Executor: local, FailFast: o.failFast}
 	if o.executor == "sim" {
 		// The same capacity, so that what fork would refuse is refused.
