@@ -113,9 +113,8 @@ func (e *engine) goOn(ctx context.Context, again *[]string) (*Handle, error) {
 			return nil, err
 		}
 	}
-	now := time.Now()
 	first := statelog.Record{
-		Kind: statelog.Resumed, Time: now, Engine: e.id, Pools: e.def.pools.records(),
+		Kind: statelog.Resumed, Time: time.Now(), Engine: e.id, Pools: e.def.pools.records(),
 	}
 	switch {
 	case !e.plan.Closed():
@@ -132,6 +131,7 @@ func (e *engine) goOn(ctx context.Context, again *[]string) (*Handle, error) {
 		return nil, err
 	}
 	return e.begin(func() {
+		now := time.Now() // the log may have taken its time
 		open := e.openAttempts()
 		e.plan.Restart(now)
 		for _, t := range retries {

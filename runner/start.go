@@ -83,7 +83,11 @@ func (r *Runner) start(ctx context.Context, id string, d *dag.DAG) (*Handle, err
 		e.unlock()
 		return nil, fmt.Errorf("runner: open run %s: %w", id, err)
 	}
-	return e.begin(func() { e.plan.Begin(e.opened) }), nil
+	return e.begin(func() {
+		now := time.Now() // the log may have taken its time
+		e.plan.Begin(now)
+		e.plan.Tick(now) // what is due already needs no timer
+	}), nil
 }
 
 // engine makes an engine that is not yet at work.
