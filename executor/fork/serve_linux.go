@@ -175,26 +175,6 @@ func (s *supervisor) greet(conn *net.UnixConn) {
 	})
 }
 
-// checkPeer refuses processes of other users.
-func checkPeer(conn *net.UnixConn) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var peer *unix.Ucred
-	var peerErr error
-	err = raw.Control(func(fd uintptr) {
-		peer, peerErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err := errors.Join(err, peerErr); err != nil {
-		return err
-	}
-	if int(peer.Uid) != os.Geteuid() {
-		return fmt.Errorf("process %d belongs to user %d", peer.Pid, peer.Uid)
-	}
-	return nil
-}
-
 // rested is called when there may be nothing to do any more.
 func (s *supervisor) rested() {
 	s.mu.Lock()

@@ -6,15 +6,11 @@ import (
 	"net"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork/internal/journal"
 	"github.com/daggy-go/daggy/executor/fork/internal/wire"
 )
-
-// helloTime is how long the other side may take to say hello.
-const helloTime = 10 * time.Second
 
 // errStopped is why an attempt was ended, as far as its supervisor knows.
 var errStopped = errors.New("stopped by its engine")
@@ -47,32 +43,6 @@ func (n *session) serve() {
 	defer n.conn.Abort()
 	// Any end is the end of the engine, or of its interest.
 	_ = n.conn.Read(n.handle)
-}
-
-// greetPeer says hello, and listens to what the other side says.
-func greetPeer(conn *net.UnixConn) error {
-	if err := conn.SetDeadline(time.Now().Add(helloTime)); err != nil {
-		return err
-	}
-	own := wire.Hello{Version: wire.Version, PID: uint32(os.Getpid())}
-	// One of another version may have said hello and gone already.
-	_, writeErr := conn.Write(own.Append(nil))
-	peer, err := wire.ReadHello(conn)
-	if err != nil {
-		return errors.Join(writeErr, err)
-	}
-	if peer.Version != own.Version {
-		return &versionError{pid: peer.PID, theirs: peer.Version}
-	}
-	return errors.Join(writeErr, conn.SetDeadline(time.Time{}))
-}
-
-// versionError says that the two sides are of different versions.
-type versionError struct{ pid, theirs uint32 }
-
-func (e *versionError) Error() string {
-	return fmt.Sprintf("process %d speaks version %d of the protocol, and this one version %d",
-		e.pid, e.theirs, wire.Version)
 }
 
 // leaveAll is for the end of the session.

@@ -42,7 +42,7 @@ func (s *spool) Write(p []byte) (int, error) {
 		s.data = append(s.data, p...)
 		s.size += int64(len(p))
 		for _, w := range s.attempt.watchers {
-			w.tell(wire.Output, chunk)
+			w.session.conn.SendSoon(w.frame(wire.Output, chunk))
 		}
 		return len(p), nil
 	}

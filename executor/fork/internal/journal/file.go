@@ -17,7 +17,7 @@ const rewriteAt = 4 << 20
 
 // add appends a record. The caller holds mu.
 func (j *Journal) add(k kind, body []byte) error {
-	if j.err != nil {
+	if j.err != nil && j.rewrite() != nil {
 		return j.err
 	}
 	if len(body) >= maxRecord {
@@ -60,6 +60,7 @@ func (j *Journal) rewrite() error {
 		_ = j.file.Close() // nothing is lost, it is replaced
 	}
 	j.file, j.size, j.after, j.err = f, w.size, w.size, nil
+	clear(j.unsaved)
 	for key, e := range at {
 		j.entries[key].at, j.entries[key].unsaved = e, nil
 	}

@@ -66,9 +66,10 @@ type Journal struct {
 	file    *os.File
 	size    int64
 	after   int64 // the size when it was last written anew
-	err     error // the file cannot be written to any more
+	err     error // only a new file can be written to
 	entries map[string]*Entry
 	used    used
+	unsaved map[string]bool // keys whose outcome could not be written
 	slot    uint64 // the last that was given away
 	boot    Boot
 	before  Boot // of the last who wrote
@@ -77,7 +78,10 @@ type Journal struct {
 
 // Open opens the journal of a directory, or makes one.
 func Open(dir string, boot Boot) (*Journal, error) {
-	j := &Journal{dir: dir, entries: map[string]*Entry{}, used: newUsed(), boot: boot}
+	j := &Journal{
+		dir: dir, entries: map[string]*Entry{}, used: newUsed(),
+		unsaved: map[string]bool{}, boot: boot,
+	}
 	var err error
 	j.file, err = os.OpenFile(j.path(), os.O_RDWR, 0)
 	switch {
@@ -101,11 +105,11 @@ func (j *Journal) bootBody() []byte {
 	return wire.AppendUint(b, j.slot)
 }
 
-// Close closes the file.
+// Close closes the file. The error says if anything could not be written.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.file.Close()
+	return errors.Join(j.saveAll(), j.file.Close())
 }
 
 // Rebooted reports whether the machine, or the one that the journal is on now, was
@@ -154,6 +158,9 @@ func (j *Journal) Claim(key string, grace time.Duration) (slot uint64, err error
 	if j.entries[key] != nil || j.used.has(key) {
 		return 0, fmt.Errorf("key %q is in use", key)
 	}
+	if err := j.saveAll(); err != nil {
+		return 0, err // what has ended comes first
+	}
 	e := &Entry{State: Claimed, Slot: j.slot + 1, Grace: grace}
 	if err := j.add(kindClaim, claimBody(key, e)); err != nil {
 		return 0, err
@@ -188,7 +195,7 @@ func (j *Journal) Withdraw(key string) error {
 
 // End says how a claimed key has ended, with an outcome that [wire.Outcome.Append]
 // has written, and keeps it. If it cannot be written, it is kept in memory, and
-// written when the file is next written anew.
+// nothing more can be claimed until it is written.
 func (j *Journal) End(key string, outcome []byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -197,7 +204,18 @@ func (j *Journal) End(key string, outcome []byte) error {
 		return fmt.Errorf("key %q was never claimed", key)
 	}
 	e.State, e.unsaved = Ended, outcome
+	j.unsaved[key] = true
 	return j.save(key, e)
+}
+
+// saveAll writes what could not be written before. The caller holds mu.
+func (j *Journal) saveAll() error {
+	for key := range j.unsaved {
+		if err := j.save(key, j.entries[key]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // save writes an outcome.
@@ -207,6 +225,7 @@ func (j *Journal) save(key string, e *Entry) error {
 	}
 	size := len(e.unsaved)
 	e.at, e.unsaved = extent{j.size - int64(size), size}, nil
+	delete(j.unsaved, key)
 	return nil
 }
 
@@ -263,6 +282,7 @@ func (j *Journal) Forget(keys []string) (ended []string, err error) {
 				ended = append(ended, key)
 			}
 			delete(j.entries, key)
+			delete(j.unsaved, key)
 			j.used.add(key)
 		}
 	}

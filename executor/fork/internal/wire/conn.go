@@ -24,7 +24,7 @@ type Conn struct {
 }
 
 // soonTime is how long a frame waits for others to go out with.
-const soonTime = 2 * time.Millisecond
+const soonTime = 5 * time.Millisecond
 
 // NewConn returns a connection that owns c.
 func NewConn(c net.Conn) *Conn {
