@@ -185,6 +185,9 @@ const wordsAtOnce = 4096
 func copyTask(t *dag.Task, template *expand.Template, words *[]string) taskDef {
 	if template == nil && isPlain(t) {
 		n := len(t.Job.Command)
+		if n == 0 {
+			return taskDef{command: t.Job.Command} // nil and empty are not the same (D9)
+		}
 		if cap(*words)-len(*words) < n {
 			*words = make([]string, 0, max(wordsAtOnce, n))
 		}

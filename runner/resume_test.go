@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/runner"
 	"github.com/daggy-go/daggy/statelog"
 	"github.com/daggy-go/daggy/statelog/memlog"
@@ -93,4 +94,20 @@ func TestRetryReopensAClosedRun(t *testing.T) { // R8
 	a, _ := report.Task("a")
 	require.Equal(t, 2, a.Attempts)
 	require.Len(t, ex.order(), 4)
+}
+
+// A definition that did not change is the same, whatever it holds.
+func TestEnsureOfTheSameDefinition(t *testing.T) { // R9
+	t.Parallel()
+	log := memlog.New()
+	d := tasks(task("a"), dag.Task{Name: "gate", Parents: []string{"a"}}, task("b", "gate"),
+		dag.Task{Name: "empty", Job: dag.Job{Command: []string{}}})
+	for range 2 {
+		r := &runner.Runner{Executor: &recorder{}, Log: log}
+		h, err := r.Ensure(t.Context(), "x", d)
+		require.NoError(t, err)
+		report, err := h.Wait(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 4, report.Counts[runner.Completed])
+	}
 }
