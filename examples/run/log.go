@@ -16,7 +16,9 @@ import (
 
 // keep has runs outlive the program, if a log was asked for: their records are
 // in the log, the output of their tasks is beside it. done lets go of the log.
-func (o *options) keep(ctx context.Context, r *runner.Runner, std streams) (done func(), err error) {
+func (o *options) keep(
+	ctx context.Context, r *runner.Runner, std streams,
+) (done func(), err error) {
 	if o.log == "" {
 		return func() {}, nil
 	}
@@ -29,9 +31,8 @@ func (o *options) keep(ctx context.Context, r *runner.Runner, std streams) (done
 	}
 	r.Log, r.Output.Dir = log, log.Dir()+"-output"
 	if o.run == "" {
-		r.Observers = append(r.Observers, runner.Observer{
-			RunStarted: func(h *runner.Handle, _ runner.Event) { std.say("this is run %s", h.ID()) },
-		})
+		name := func(h *runner.Handle, _ runner.Event) { std.say("this is run %s", h.ID()) }
+		r.Observers = append(r.Observers, runner.Observer{RunStarted: name})
 	}
 	return func() { _ = log.Close() }, nil // what it has is durable already
 }
