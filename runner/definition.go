@@ -73,7 +73,11 @@ func (r *Runner) compileWithin(d *dag.DAG, limits dag.Limits) (*definition, erro
 		pools:  pools,
 		limits: limits.WithDefaults(),
 	}
-	if err := def.add(d.Tasks, checked.Templates, pools.check); err != nil {
+	if err := pools.checkAll(d.Tasks, checked.Templates); err != nil {
+		// And what else is wrong, in the order of the tasks.
+		return nil, multierror.Append(nil, pools.misfits(d, x)...).ErrorOrNil()
+	}
+	if err := def.add(d.Tasks, checked.Templates); err != nil {
 		return nil, err
 	}
 	return def, nil
@@ -105,12 +109,9 @@ func frameOf(d *dag.DAG) dag.DAG {
 	return *frame.Clone()
 }
 
-// add adds tasks, with their templates, if there is no problem with any of them.
-// check is nil if they were checked.
-func (def *definition) add(
-	tasks []dag.Task, templates []*expand.Template,
-	check func(*dag.Task, *expand.Template) error,
-) error {
+// add adds tasks that were checked, with their templates, if no node is too small
+// for any of them.
+func (def *definition) add(tasks []dag.Task, templates []*expand.Template) error {
 	var problems *multierror.Error
 	base, plannedBase := len(def.tasks), len(def.planned)
 	def.tasks = slices.Grow(def.tasks, len(tasks))
@@ -120,14 +121,7 @@ func (def *definition) add(
 	for i := range tasks {
 		t := &tasks[i]
 		planned := planTask(t, templates[i])
-		var err error
-		if check != nil {
-			err = check(t, templates[i])
-		}
-		if err == nil {
-			err = def.pools.place(t, templates[i], &planned)
-		}
-		if err != nil {
+		if err := def.pools.place(t, templates[i], &planned); err != nil {
 			problems = multierror.Append(problems, err)
 			if len(problems.Errors) >= maxErrors {
 				break

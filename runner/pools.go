@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -35,6 +36,8 @@ type pools struct {
 	byAsk   map[string]int
 	options map[string]any
 	main    string
+	// mainIndex is where the pool of tasks that name none is. -1: there is none.
+	mainIndex int
 }
 
 type poolDef struct {
@@ -78,6 +81,7 @@ func (r *Runner) pools(d *dag.DAG) (*pools, error) {
 		p.byName[name] = len(p.list)
 		p.list = append(p.list, r.poolDef(name, ex, p))
 	}
+	p.mainIndex = slices.IndexFunc(p.list, func(def poolDef) bool { return def.name == p.main })
 	return p, nil
 }
 
@@ -147,26 +151,44 @@ func (p *pools) check(t *dag.Task, template *expand.Template) error {
 	return nil
 }
 
-// checkAll is check of many tasks.
+// checkAtOnce is how many tasks are worth a goroutine.
+const checkAtOnce = 4096
+
+// checkAll is check of many tasks, on as many processors as that is worth.
 func (p *pools) checkAll(tasks []dag.Task, templates []*expand.Template) error {
-	var problems *multierror.Error
+	n := len(tasks)
+	parts := min(runtime.GOMAXPROCS(0), n/checkAtOnce+1)
+	found := make([][]error, parts)
+	var all sync.WaitGroup
+	for part := range parts {
+		all.Go(func() {
+			from, to := n*part/parts, n*(part+1)/parts
+			found[part] = p.checkSome(tasks[from:to], templates[from:to])
+		})
+	}
+	all.Wait()
+	problems := slices.Concat(found...)
+	return multierror.Append(nil, problems[:min(len(problems), maxErrors)]...).ErrorOrNil()
+}
+
+func (p *pools) checkSome(tasks []dag.Task, templates []*expand.Template) []error {
+	var problems []error
 	for i := range tasks {
 		if err := p.check(&tasks[i], templates[i]); err != nil {
-			problems = multierror.Append(problems, err)
-			if len(problems.Errors) >= maxErrors {
+			if problems = append(problems, err); len(problems) == maxErrors {
 				break
 			}
 		}
 	}
-	return problems.ErrorOrNil()
+	return problems
 }
 
+// poolOf returns the index of a task's pool.
 func (p *pools) poolOf(t *dag.Task) (int, bool) {
-	name := t.Pool
-	if name == "" {
-		name = p.main
+	if t.Pool == "" {
+		return p.mainIndex, p.mainIndex >= 0
 	}
-	i, ok := p.byName[name]
+	i, ok := p.byName[t.Pool]
 	return i, ok
 }
 
