@@ -86,7 +86,8 @@ func (e *engine) lookUp(
 			if errors.Is(readErr, statelog.ErrNoRun) && after == 0 {
 				break
 			}
-			return 0, fmt.Errorf("%w; and it cannot be looked up: %w", err, readErr)
+			// It is still in doubt, even if err says that the append was fenced.
+			return 0, fmt.Errorf("%s; and it cannot be looked up: %w", err.Error(), readErr)
 		}
 		first := found == after
 		if takesUp(rec.Kind) && rec.Engine != e.id || first && !mayBe(&rec, &recs[0]) {

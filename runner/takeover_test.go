@@ -87,6 +87,29 @@ func TestNothingStartsAfterATakeover(t *testing.T) { // L3, I12
 	})
 }
 
+// A run is not given up because it cannot be looked up, for a while, that the
+// append that came first was its own.
+func TestDoubtOutlastsReadsThatFail(t *testing.T) { // L3, L5
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reads := 0
+		log := &statelogtest.Faulty{
+			Log: memlog.New(), Waits: true,
+			OnAppend: statelogtest.At(2, statelogtest.Ambiguous(true)),
+			OnRead: func(context.Context, string, uint64) error {
+				if reads++; reads <= 3 {
+					return errStore
+				}
+				return nil
+			},
+		}
+		r := &runner.Runner{Executor: &recorder{}, Log: log}
+		report, err := r.Run(t.Context(), tasks(task("a")))
+		require.NoError(t, err)
+		require.Equal(t, runner.RunCompleted, report.State)
+	})
+}
+
 // What was leased for attempts of another engine is given back also by an engine
 // that could not record a thing.
 func TestLeasesOfResumedAttemptsAreReturned(t *testing.T) { // I10, L5
