@@ -88,9 +88,27 @@ func (w *world) checkEnd() {
 		w.mu.Unlock()
 	}
 	w.checkScript()
+	w.checkForgotten()
 	w.checkReplay(len(w.records))
 	for range 2 {
 		w.checkReplay(1 + w.rnd.IntN(len(w.records)))
+	}
+}
+
+// checkForgotten checks that the executors were told to forget what is over (E5),
+// if the last engine ended in good order.
+func (w *world) checkForgotten() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.engines {
+		if e.id == w.book.engine && (e.dead || e.unread || e.unforgotten) {
+			return
+		}
+	}
+	for _, k := range w.sortedWorks() {
+		if !k.forgotten {
+			w.violated("E5: nobody said that %v can be forgotten", k.attempt)
+		}
 	}
 }
 
@@ -136,7 +154,7 @@ func (w *world) demanded(i int, at instance) state {
 // makes of it with a fresh book (I7).
 func (w *world) checkReplay(n int) {
 	b := newBook(w.dag)
-	b.poison = w.book.poison
+	b.limits(w.options)
 	for i := range w.records[:n] {
 		if err := b.fold(&w.records[i]); err != nil {
 			w.violate("I7: the log does not fold: %w", err)

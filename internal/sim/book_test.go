@@ -94,7 +94,8 @@ type book struct {
 	verdict  string
 	failFast bool
 	aborted  bool
-	poison   int // deaths that are too many; 0: none are
+	poison   int // deaths that are too many; not positive: none are
+	budget   int // losses that an instance may have; negative: any number
 	// decided: a user or fail-fast interfered, so that the outcome of the run
 	// is not the scenario's alone.
 	decided bool
@@ -106,6 +107,9 @@ func newBook(d *dag.DAG) *book {
 	b.connect(0, b.dag.Tasks, -1)
 	return b
 }
+
+// limits takes note of what the Runner is told to bear.
+func (b *book) limits(o options) { b.poison, b.budget = o.poison, o.budget }
 
 // add makes chapters of tasks.
 func (b *book) add(tasks []dag.Task) {

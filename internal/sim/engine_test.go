@@ -32,12 +32,16 @@ type engine struct {
 	known    uint64         // the last record that it knows to be durable
 	settled  bool           // its last append was acknowledged
 	paused   bool
-	stopping bool // it was told to end
-	commands int  // that have not returned
-	returned map[attempt]returned
-	leased   map[attempt]room
-	shrunk   bool // its nodes were made smaller
-	restored bool // it went on with attempts for which there may be no room
+	stopping bool   // it was told to end
+	commands int    // that have not returned
+	told     uint64 // the last event that its observer was told of
+	unread   bool   // it could not read the log at some time
+	// unforgotten: a Forget failed, and may not have been repeated.
+	unforgotten bool
+	returned    map[attempt]returned
+	leased      map[attempt]room
+	shrunk      bool // its nodes were made smaller
+	restored    bool // it went on with attempts for which there may be no room
 }
 
 // options are settings of the Runner, the same for all engines of a world.
@@ -94,7 +98,8 @@ func (e *engine) runner() *runner.Runner {
 		},
 		Log: e.log(), MaxRunning: o.maxRunning, FailFast: o.failFast,
 		LongestPathFirst: o.longest, StopTimeout: o.stopTimeout, Seed: e.seed + 1,
-		Poison: o.poison, Lost: runner.Backoff{Max: time.Minute, Budget: o.budget},
+		Observers: []runner.Observer{{Event: e.observe}},
+		Poison:    o.poison, Lost: runner.Backoff{Max: time.Minute, Budget: o.budget},
 	}
 }
 
@@ -139,6 +144,19 @@ func (e *engine) live(again bool) {
 	}()
 }
 
+// observe checks that an observer is told of all durable records in order.
+func (e *engine) observe(_ *runner.Handle, ev runner.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.told > 0 && ev.Seq != e.told+1:
+		e.violated("R11: engine %d tells of record %d after %d", e.number, ev.Seq, e.told)
+	case ev.Seq > e.book.seq:
+		e.violated("R11: engine %d tells of record %d before it is durable", e.number, ev.Seq)
+	}
+	e.told = ev.Seq
+}
+
 // ended checks what an engine leaves behind, with mu held.
 func (e *engine) ended() {
 	if e.dead {
@@ -146,6 +164,13 @@ func (e *engine) ended() {
 		return
 	}
 	e.say("engine %d: is over: %v", e.number, e.err)
+	if errors.Is(e.err, statelog.ErrFenced) && e.id == e.book.engine {
+		e.violated("L3: engine %d gives up the run, which nobody else has", e.number)
+	}
+	if e.handle != nil && !e.unread && e.told < e.known {
+		e.violated("R11: the observer of engine %d was told of %d records of %d",
+			e.number, e.told, e.known)
+	}
 	if errors.Is(e.err, runner.ErrStillRunning) {
 		return
 	}

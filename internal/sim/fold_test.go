@@ -189,6 +189,10 @@ func (b *book) judge(r *statelog.Record, c *chapter, p *page) error {
 		}
 	case final:
 		p.state = failed
+		if r.Class == statelog.Infrastructure && (b.budget < 0 || p.losses+1 <= b.budget) {
+			return fmt.Errorf("I9: %s is lost for good after %d losses of %d",
+				name, p.losses+1, b.budget+1)
+		}
 	case counts(r.Class) && p.failures > c.task.MaxRetries:
 		return fmt.Errorf("I9: %s has retries left after %d failures", name, p.failures)
 	case b.halting():

@@ -113,9 +113,11 @@ func (l logger) read() ([]statelog.Record, error) {
 	case l.dead:
 		return nil, errDead
 	case w.down:
+		l.unread = true
 		return nil, errStore
 	case w.badReads > 0:
 		w.badReads--
+		l.unread = true
 		return nil, errStore
 	case len(w.records) == 0:
 		return nil, statelog.ErrNoRun

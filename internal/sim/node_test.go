@@ -73,6 +73,9 @@ func (d *durableExecutor) Forget(ctx context.Context, keys ...string) error {
 	case err := <-f.reply:
 		return err
 	case <-ctx.Done():
+		w.mu.Lock()
+		d.unforgotten = true
+		w.mu.Unlock()
 		return context.Cause(ctx)
 	}
 }
@@ -243,10 +246,12 @@ func (w *world) sortedForgets() []*pendingForget {
 // decideForget answers a call of Forget, with mu held.
 func (w *world) decideForget(f *pendingForget) {
 	if w.strikes(forgetFails) {
+		f.engine.unforgotten = true
 		f.reply <- errStore
 		return
 	}
 	for _, key := range f.keys {
+		w.note("engine %d: forgets %v", f.engine.number, w.keys[key])
 		if k := w.works[w.keys[key]]; k != nil {
 			k.forgotten, k.outcome = true, outcome{err: errTombstone}
 			w.seen["forgotten"]++

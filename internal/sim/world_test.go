@@ -72,7 +72,7 @@ func newWorld(ctx context.Context, s settings) *world {
 	w.book = newBook(w.dag)
 	w.lock.kind = lockKind(w.rnd.IntN(3))
 	w.options = drawOptions(w.rnd)
-	w.book.poison = w.poison
+	w.book.limits(w.options)
 	return w
 }
 
