@@ -110,6 +110,36 @@ func TestAmbiguousAppend(t *testing.T) {
 	}
 }
 
+// L5: a segment whose name may not be durable is void once the next one is there,
+// though it can be read.
+func TestVoidSegment(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	log := openOn(t, d)
+	after := appendTo(t, log, "run", 0, 2)
+	d.fault = func(op, name string) (int, error) {
+		first := op == "sync" && name == segmentName(1)
+		if first || op == "syncdir" || op == "remove" {
+			return 0, syscall.EIO
+		}
+		return 0, nil
+	}
+	_, err := log.Append(t.Context(), "run", after, intents(3))
+	require.ErrorIs(t, err, statelog.ErrAmbiguous)
+	d.fault = nil
+	again := openOn(t, d.copy())
+	require.Len(t, read(t, again, "run"), 5, "it was added, as far as anybody can tell")
+	require.NoError(t, again.Close())
+
+	after = appendTo(t, log, "run", after, 1)
+	require.NoError(t, log.Close())
+	require.Len(t, d.segments(), 3)
+	again = openOn(t, d)
+	require.Len(t, read(t, again, "run"), int(after))
+	require.Len(t, d.segments(), 2)
+	require.NoError(t, again.Close())
+}
+
 // L5: a disk that is full makes Append fail and adds nothing. When there is room
 // again, it goes on.
 func TestFullDisk(t *testing.T) {
@@ -136,6 +166,7 @@ func TestFullDisk(t *testing.T) {
 		require.ErrorIs(t, err, syscall.ENOSPC, "a record with a file of its own")
 		require.NotContains(t, d.names, sideName(1))
 		again := openOn(t, d.copy())
+		require.Nil(t, again.Found().Torn, "what was written in part is left there")
 		require.Len(t, read(t, again, "run"), int(after))
 		require.NoError(t, again.Close())
 
