@@ -70,7 +70,7 @@ type Journal struct {
 	entries map[string]*Entry
 	used    used
 	unsaved map[string]bool // keys whose outcome could not be written
-	slot    uint64 // the last that was given away
+	slot    uint64          // the last that was given away
 	boot    Boot
 	before  Boot // of the last who wrote
 	cut     int64
