@@ -30,7 +30,7 @@ func BenchmarkForkDetached(b *testing.B) {
 				return func() error { return runOurs(b.Context(), e, c.argv, c.capture) }
 			}
 			attached := run(fork.New(fork.Config{}))
-			detached := run(fork.New(fork.Config{Dir: b.TempDir()}))
+			detached := run(fork.New(fork.Config{Dir: place(b)}))
 			n := max(128, 4*c.workers)
 			measure(b, c.workers, n, detached) // the supervisor has to start
 			var ratios []float64

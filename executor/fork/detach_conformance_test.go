@@ -3,8 +3,12 @@
 package fork_test
 
 import (
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
@@ -13,36 +17,50 @@ import (
 	"github.com/daggy-go/daggy/executor/fork"
 )
 
+// places are directories that a test uses one after the other.
+type places struct {
+	base string
+	dirs map[executor.Executor]string
+}
+
+// open returns an executor with a directory, a new one if dir is "".
+func (p places) open(dir string, grace time.Duration) executor.Executor {
+	if dir == "" {
+		dir = filepath.Join(p.base, strconv.Itoa(len(p.dirs)))
+	}
+	e := fork.New(fork.Config{
+		Dir:      dir,
+		Grace:    grace,
+		Capacity: capacity.Resources{dag.Cores: 4, dag.MemoryMB: 1024},
+	})
+	p.dirs[e] = dir
+	return e
+}
+
 func TestDetachedConformance(t *testing.T) {
 	t.Parallel()
-	dirs := map[executor.Executor]string{}
-	open := func(dir string, grace time.Duration) executor.Executor {
-		e := fork.New(fork.Config{
-			Dir:      dir,
-			Grace:    grace,
-			Capacity: capacity.Resources{dag.Cores: 4, dag.MemoryMB: 1024},
-		})
-		dirs[e] = dir
-		return e
-	}
+	p := places{t.TempDir(), map[executor.Executor]string{}}
+	t.Cleanup(func() {
+		for _, dir := range p.dirs {
+			require.NoError(t, fork.AwaitSupervisor(dir))
+		}
+	})
+	const patient, impatient = 10 * time.Second, 100 * time.Millisecond
 	executortest.Run(t, executortest.Config{
-		New: func(tb testing.TB) executor.Executor {
-			tb.Helper()
-			return open(tb.TempDir(), 10*time.Second)
+		New:       func(testing.TB) executor.Executor { return p.open("", patient) },
+		Impatient: func(testing.TB) executor.Executor { return p.open("", impatient) },
+		Restart: func(_ testing.TB, ex executor.Executor) executor.Executor {
+			return p.open(p.dirs[ex], patient)
 		},
-		Impatient: func(tb testing.TB) executor.Executor {
+		Kill: func(tb testing.TB, ex executor.Executor) {
 			tb.Helper()
-			return open(tb.TempDir(), 100*time.Millisecond)
+			killSupervisor(tb, p.dirs[ex])
+		},
+		NotStarted: func(tb testing.TB) executortest.Fault {
+			tb.Helper()
+			return p.fewDescriptors(tb)
 		},
 		Jobs:   executortest.Processes(),
 		Weaker: executortest.Weaker{NoPanics: "commands are other processes"},
-		Kill: func(tb testing.TB, ex executor.Executor) {
-			tb.Helper()
-			killSupervisor(tb, dirs[ex])
-		},
-		Restart: func(tb testing.TB, ex executor.Executor) executor.Executor {
-			tb.Helper()
-			return open(dirs[ex], 10*time.Second)
-		},
 	})
 }

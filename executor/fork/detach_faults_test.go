@@ -13,12 +13,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/executortest"
 	"github.com/daggy-go/daggy/executor/fork"
 	"github.com/daggy-go/daggy/executor/fork/internal/journal"
 	"github.com/daggy-go/daggy/executor/fork/internal/wire"
@@ -118,27 +120,25 @@ func TestSupervisorStopped(t *testing.T) { // E2
 	require.NoError(t, err)
 }
 
-// Want of descriptors in the supervisor is not started, and the key can be started
-// later.
-func TestDetachedNotStarted(t *testing.T) { // E4
-	t.Parallel()
-	dir, g := place(t), newGate(t)
-	e := detaching(dir)
-	begin(t, e, attempt(g.job("", 0)))
+// fewDescriptors is want of descriptors in a supervisor, which something else that
+// it runs keeps alive meanwhile.
+func (p places) fewDescriptors(tb testing.TB) executortest.Fault {
+	tb.Helper()
+	e, g := p.open("", time.Second), newGate(tb)
+	begin(tb, e.(*fork.Executor), attempt(g.job("", 0)))
 	v := g.next()
-	pid, err := fork.SupervisorPID(dir)
-	require.NoError(t, err)
-	few, enough := unix.Rlimit{Cur: 4, Max: 4096}, unix.Rlimit{Cur: 256, Max: 4096}
-	require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &few, nil))
-	a := attempt(helper("exit", "0"))
-	_, err = begin(t, e, a).wait()
-	_, ok := errors.AsType[*executor.NotStartedError](err)
-	require.True(t, ok, "%v", err)
-	require.ErrorIs(t, err, unix.EMFILE)
-	require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &enough, nil))
-	_, err = begin(t, e, a).wait()
-	require.NoError(t, err)
-	v.letGo(t)
+	pid, err := fork.SupervisorPID(p.dirs[e])
+	require.NoError(tb, err)
+	limit := func(n uint64) {
+		l := unix.Rlimit{Cur: n, Max: 4096}
+		require.NoError(tb, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &l, nil))
+	}
+	limit(4)
+	return executortest.Fault{
+		Executor: e,
+		Job:      executortest.Processes().Wait,
+		Relieve:  func() { limit(256); v.letGo(tb) },
+	}
 }
 
 // A supervisor of another version is named with both versions.
