@@ -308,7 +308,7 @@ func (d *disk) copy() *disk {
 	return other
 }
 
-// largest returns the name of the last segment.
+// segments returns the names of the segments, in order.
 func (d *disk) segments() []string {
 	var all []string
 	for name := range d.names {

@@ -41,6 +41,6 @@
 // files are for their owner alone. Files that no log has made are reported and
 // left alone.
 //
-// What is kept in memory is some 60 bytes for each 64 KiB of a run and what
+// What is kept in memory is some 50 bytes for each 64 KiB of a run and what
 // [Log.Runs] says of it.
 package filelog
