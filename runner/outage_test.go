@@ -136,7 +136,7 @@ func TestFencedEngineStops(t *testing.T) {
 		_, err = report.Wait(t.Context())
 		require.NoError(t, err)
 		require.NoError(t, h.Stop(t.Context()))
-		<-stopped
+		require.Error(t, <-stopped)
 		_, err = h.Wait(t.Context())
 		require.ErrorIs(t, err, statelog.ErrFenced)
 	})
