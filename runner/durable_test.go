@@ -177,6 +177,50 @@ func TestPoison(t *testing.T) {
 	})
 }
 
+// What runs outside is not blamed while something that ran in the engines may be
+// (L4).
+func TestPoisonIsSoughtInTheEngineFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New()
+		inside := &recorder{do: func(ctx context.Context, _ *attempt) (result, error) {
+			<-ctx.Done()
+			return result{}, context.Cause(ctx)
+		}}
+		r := &runner.Runner{
+			Executor: newOutside(time.Hour), Log: log, Poison: 3,
+			Pools: map[string]executor.Executor{"functions": inside},
+		}
+		d := tasks(task("out"), task("in"))
+		d.Tasks[1].Pool = "functions"
+		h, err := r.Ensure(t.Context(), "x", d)
+		require.NoError(t, err)
+		<-time.After(time.Minute)
+		require.NoError(t, h.Detach(t.Context()))
+		// Three engines die with both of them open.
+		for n := 2; n <= 4; n++ {
+			recs := []statelog.Record{{Kind: statelog.Resumed, Engine: "dead"}}
+			if n > 2 {
+				recs = append(recs, statelog.Record{
+					Kind: statelog.Lost, Class: statelog.Interrupted, Task: 1, Attempt: n - 1,
+				})
+			}
+			recs = append(recs, statelog.Record{
+				Kind: statelog.Intent, Task: 1, Attempt: n, Time: time.Now(),
+			})
+			_, err := log.Append(t.Context(), "x", uint64(len(kinds(t, log, "x"))), recs)
+			require.NoError(t, err)
+		}
+		h, err = r.Resume(t.Context(), "x")
+		require.NoError(t, err)
+		report, err := h.Wait(t.Context())
+		require.Error(t, err)
+		require.Equal(t, map[string]runner.State{
+			"out": runner.Completed, "in": runner.Failed,
+		}, states(report))
+	})
+}
+
 // Engines that left in good order, or got something done, are no evidence.
 func TestNoPoison(t *testing.T) {
 	t.Parallel()

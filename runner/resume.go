@@ -299,16 +299,25 @@ func (e *engine) openAttempts() []plan.ID {
 	return open
 }
 
-// takeUpAttempts goes on with attempts that another engine left open (L4).
+// takeUpAttempts goes on with attempts that another engine left open (L4). What
+// ran in the engine itself is suspected first of having taken it down: it comes to
+// an end here, after which the others have another chance.
 func (e *engine) takeUpAttempts(now time.Time, open []plan.ID) {
+	var durable []plan.ID
+	caught := false
 	for _, id := range open {
-		a := e.plan.Open(id)
-		pool := &e.def.pools.list[e.def.pools.groups[a.Group].pool]
-		poison := e.runner.poison(e.plan.Deaths(id))
-		if !pool.durable {
-			e.plan.Finish(now, id, lostWithEngine(now, poison, e.plan.Deaths(id)))
+		if e.poolOf(id).durable {
+			durable = append(durable, id)
 			continue
 		}
+		deaths := e.plan.Deaths(id)
+		poison := e.runner.poison(deaths)
+		e.plan.Finish(now, id, lostWithEngine(now, poison, deaths))
+		caught = caught || poison
+	}
+	for _, id := range durable {
+		a, pool := e.plan.Open(id), e.poolOf(id)
+		poison := !caught && e.runner.poison(e.plan.Deaths(id))
 		mine := e.attempt(id)
 		mine.Resumed = true
 		if poison {
@@ -319,6 +328,11 @@ func (e *engine) takeUpAttempts(now time.Time, open []plan.ID) {
 		}
 		e.plan.Again(id)
 	}
+}
+
+// poolOf returns the pool of an open attempt.
+func (e *engine) poolOf(id plan.ID) *poolDef {
+	return &e.def.pools.list[e.def.pools.groups[e.plan.Open(id).Group].pool]
 }
 
 // lostWithEngine is how an attempt ended that could not outlive its engine.

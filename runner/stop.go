@@ -21,7 +21,7 @@ func (e *engine) detach() {
 
 // stopCause is what ends the context of an attempt.
 func (e *engine) stopCause(a *attempt, why statelog.Class) error {
-	pool := &e.def.pools.list[e.def.pools.groups[e.plan.Open(a.id).Group].pool]
+	pool := e.poolOf(a.id)
 	switch {
 	case why == statelog.Poison:
 		return errPoison
