@@ -17,8 +17,9 @@
 // own and for nothing else.
 //
 // One process at a time has the directory, and one [Log] in it. Another that opens
-// it gets [statelog.ErrActive]. The lock ends with the process. It is not to be
-// trusted on network file systems.
+// it gets [statelog.ErrActive], after two seconds: the lock ends with the process,
+// but a command that it was about to execute when it was killed has the lock for a
+// moment longer. It is not to be trusted on network file systems.
 //
 // A last commit that was not written whole is cut off when the log is opened,
 // kept in a file beside and reported by [Log.Found]. Damage anywhere else is a

@@ -96,7 +96,7 @@ func open(ctx context.Context, dir string, fs fileSystem, c Config) (*Log, error
 	if c.SegmentSize < 0 {
 		return nil, fmt.Errorf("filelog: open %s: a segment of %d bytes", dir, c.SegmentSize)
 	}
-	lock, err := fs.Lock()
+	lock, err := lock(ctx, fs)
 	if errors.Is(err, errLocked) {
 		return nil, fmt.Errorf("filelog: open %s: it is open already: %w", dir, statelog.ErrActive)
 	}

@@ -2,10 +2,36 @@ package filelog
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/daggy-go/daggy/statelog"
 )
+
+// A process that was killed while it started a command may have its lock for a
+// moment longer: the command has it too until it is executed. lockPatience is for
+// how long that is waited for.
+const (
+	lockPatience = 2 * time.Second
+	lockPause    = 10 * time.Millisecond
+)
+
+// lock takes the lock of the directory.
+func lock(ctx context.Context, fs fileSystem) (io.Closer, error) {
+	for since := time.Now(); ; {
+		l, err := fs.Lock()
+		if !errors.Is(err, errLocked) || time.Since(since) > lockPatience {
+			return l, err
+		}
+		select {
+		case <-time.After(lockPause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
 
 // A lockHolder is the engine that has a run.
 type lockHolder struct{ engine string }
