@@ -42,8 +42,8 @@ func run(ctx context.Context, args []string) error {
 		return demonstrate(ctx, os.Stdout)
 	case len(args) == 2 && args[0] == "engine":
 		return engine(ctx, args[1], os.Stdout)
-	case len(args) == 3 && args[0] == "task":
-		return task(args[1], args[2])
+	case len(args) >= 3 && args[0] == "task":
+		return task(args[1], args[2], args[3:]...)
 	}
 	return errors.New("usage: go run ./examples/resume")
 }
@@ -77,6 +77,9 @@ func demonstrate(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	took := time.Since(killed)
+	if err := os.WriteFile(killedFile(notesFile(dir)), nil, 0o600); err != nil {
+		return err
+	}
 	if _, err := io.Copy(io.Discard, second.events); err != nil {
 		return err
 	}
@@ -143,3 +146,6 @@ func (p *engineProcess) kill() error {
 }
 
 func notesFile(dir string) string { return filepath.Join(dir, "notes") }
+
+// killedFile is there when the first engine has been killed.
+func killedFile(notes string) string { return notes + "-killed" }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -51,7 +52,9 @@ func TestDemonstration(t *testing.T) {
 	for _, name := range []string{"fetch", "clean_1", "clean_2", "clean_3", "merge"} {
 		require.Equal(t, "run again", fates[name], text) // "not run again"
 	}
-	require.Equal(t, "found running", fates["train"], text)
+	if runtime.NumCPU() > 1 { // else it had to wait
+		require.Equal(t, "found running", fates["train"], text)
+	}
 	require.Equal(t, "engine 2", fates["report"], text)
 	require.Contains(t, text, "9 tasks, each of which began once and ended once.")
 	left, err := filepath.Glob(filepath.Join(dir, "*"))

@@ -11,14 +11,19 @@ import (
 )
 
 // task is a command of the pipeline: it works for a while, and notes when it
-// began and ended.
-func task(notes, milliseconds string) error {
+// began and ended. If it is given files, it first works until they are there.
+func task(notes, milliseconds string, files ...string) error {
 	ms, err := strconv.Atoi(milliseconds)
 	if err != nil {
 		return err
 	}
 	if err := note(notes, "began"); err != nil {
 		return err
+	}
+	for _, file := range files {
+		for _, err := os.Stat(file); err != nil; _, err = os.Stat(file) {
+			<-time.After(10 * time.Millisecond)
+		}
 	}
 	<-time.After(time.Duration(ms) * time.Millisecond)
 	return note(notes, "ended")
