@@ -95,6 +95,8 @@ func brokenDurables() []broken {
 		defect("says lost of what runs", defects{lostRuns: true}),
 		defect("starts what is lost", defects{lostStarts: true}),
 		defect("takes what was killed for failed", defects{neverLost: true}),
+		defect("takes what was stopped for failed", defects{blamesTask: true}),
+		defect("takes what was closed for failed", defects{blamesClosed: true}),
 		{
 			rule: "E7", name: "leaves limits to the engine", durable: true,
 			breaks: machines(settings{durable: true, defects: defects{forgetsLimit: true}}),

@@ -2,6 +2,7 @@ package executortest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
@@ -18,6 +19,8 @@ func e5Checks() []check {
 		{"a closed key does not start", closedDoesNotStart},
 		{"closing a key stops what runs", closingStops},
 		{"closing a key reports what has ended", closingReports},
+		{"what an engine stopped is lost to the next", lostToTheNext},
+		{"what an engine closed is lost to the next", closedForTheNext},
 		{"a forgotten key does not start", forgottenDoesNotStart},
 	}
 	checks = append(checks, awayChecks()...)
@@ -172,6 +175,30 @@ func closingStops(l *lab) {
 	a, _, g := l.detached()
 	l.restart()
 	l.stopped(l.resume(a, context.Canceled), g)
+}
+
+func lostToTheNext(l *lab) {
+	a, _, g := l.detached()
+	l.restart()
+	l.stopped(l.resume(a, context.Canceled), g)
+	l.restart()
+	l.isLost(l.resume(a, nil))
+}
+
+func closedForTheNext(l *lab) {
+	a, _ := l.waiting()
+	l.launch(l.executor, a, context.Canceled).settle()
+	l.restart()
+	l.isLost(l.resume(a, nil))
+}
+
+// isLost waits for a trial that must not count as a failure of the task.
+func (l *lab) isLost(t *trial) {
+	l.Helper()
+	res, err := t.wait()
+	if _, ok := errors.AsType[*executor.LostError](err); !ok {
+		l.Errorf("what another engine ended is (%v, %v), and not lost", res, err)
+	}
 }
 
 func closingReports(l *lab) {

@@ -55,6 +55,8 @@ type defects struct {
 	lostRuns      bool // E5: what is said to be lost goes on
 	lostStarts    bool // E5: what is lost starts again
 	neverLost     bool // E5: what was killed is a failure of the task
+	blamesTask    bool // E5: what an engine stopped is a failure of the task
+	blamesClosed  bool // E5: what an engine closed is a failure of the task
 	forgetsLimit  bool // E7: time limits are left to the engine
 }
 
@@ -155,8 +157,12 @@ func (m *machine) entry(ctx context.Context, a *executor.Attempt) (*entry, error
 		return nil, &executor.LostError{Err: errors.New("it has ended, and nobody was there")}
 	}
 	switch {
-	case e != nil && e.closed:
+	case e != nil && e.closed && m.defects.blamesClosed:
 		return nil, errKeyClosed
+	case e != nil && e.closed:
+		return nil, &executor.LostError{Err: errKeyClosed}
+	case e != nil && e.wasStopped() && a.Resumed && !m.defects.blamesTask:
+		return nil, &executor.LostError{Err: errKeyClosed}
 	case e != nil && (!a.Resumed || !m.defects.startsTwice):
 		return e, nil
 	case ctx.Err() != nil:
@@ -187,6 +193,11 @@ type entry struct {
 	done           chan struct{} // closed when result and err are set
 	result         executor.Result
 	err            error
+}
+
+// wasStopped reports whether an engine ended the work, and not its own time.
+func (e *entry) wasStopped() bool {
+	return wait(e.done, 0) && e.asked.Err() != nil && !wait(e.late, 0) && !e.result.OK()
 }
 
 func (m *machine) begin(a *executor.Attempt) *entry {

@@ -59,16 +59,36 @@ func (a *attempt) run(start *wire.Start) {
 	if err != nil {
 		o.Failure = failure(err)
 	}
-	body, err := o.Append(nil)
-	if err != nil {
-		complain(fmt.Errorf("key %s: %w", a.key, err)) // never: a result can be encoded
+	body := a.encode(o)
+	kept := body
+	if a.wasStopped(o) {
+		o.Failure = failure(&executor.LostError{Err: errStoppedBefore})
+		kept = a.encode(o)
 	}
-	if err := a.s.journal.End(a.key, body); err != nil {
+	if err := a.s.journal.End(a.key, kept); err != nil {
 		// The journal keeps it until it can be written. If this process ends before,
 		// the attempt is lost.
 		complain(fmt.Errorf("key %s: its end cannot be written: %w", a.key, err))
 	}
 	a.finish(wire.Ended, body)
+}
+
+// errStoppedBefore is what a later engine is told of what another one stopped, for it
+// was not the command that failed (E5). Those who watch are told how it ended.
+var errStoppedBefore = errors.New("fork: an engine that has ended since had stopped it")
+
+// wasStopped reports whether an engine ended the attempt, and not its own time.
+func (a *attempt) wasStopped(o *wire.Outcome) bool {
+	stopped := a.ctx.Err() != nil && !errors.Is(context.Cause(a.ctx), executor.ErrTimeLimit)
+	return stopped && (o.Failure != nil || !o.Result.OK())
+}
+
+func (a *attempt) encode(o *wire.Outcome) []byte {
+	body, err := o.Append(nil)
+	if err != nil {
+		complain(fmt.Errorf("key %s: %w", a.key, err)) // never: a result can be encoded
+	}
+	return body
 }
 
 // execute runs the command between a claim and its end.

@@ -110,6 +110,7 @@ func (e *Executor) take(ctx context.Context, a *executor.Attempt) (*work, error)
 	w := newWork(b, a)
 	if e.config.Durable {
 		e.works[a.Key] = w
+		e.bound(w, a.Job.TimeLimit)
 	}
 	return w, nil
 }

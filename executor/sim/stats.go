@@ -63,11 +63,13 @@ func (e *Executor) began(w *work) {
 
 // end settles the outcome of the work. The first outcome stands.
 func (e *Executor) end(w *work, o outcome, stopped bool) {
+	w.begin.Do(func() {}) // it has begun, or never does
 	w.mu.Lock()
-	if w.over() {
+	if w.ending {
 		w.mu.Unlock()
 		return
 	}
+	w.ending = true
 	begun := w.begun
 	if begun {
 		o.result.Node, o.result.Start, o.result.End = w.start.Node, w.start.Time, w.ends
@@ -76,8 +78,10 @@ func (e *Executor) end(w *work, o outcome, stopped bool) {
 		}
 	}
 	w.outcome, w.stopped = o, stopped
-	close(w.done)
 	w.mu.Unlock()
+	if w.limit != nil {
+		w.limit.Stop()
+	}
 
 	e.mu.Lock()
 	if stopped {
@@ -90,4 +94,5 @@ func (e *Executor) end(w *work, o outcome, stopped bool) {
 	if begun && w.OnEnd != nil {
 		w.OnEnd()
 	}
+	close(w.done)
 }

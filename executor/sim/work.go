@@ -22,9 +22,12 @@ type work struct {
 	done   chan struct{} // closed when outcome is known
 	closed bool          // a tombstone: nothing else is set
 	begin  sync.Once
+	alone  sync.Once   // it goes on without an engine
+	limit  *time.Timer // ends it, if it is durable and may not run longer; or nil
 
 	mu      sync.Mutex // guards what follows
 	begun   bool
+	ending  bool // done is about to be closed
 	stopped bool
 	outcome outcome
 }
@@ -66,7 +69,7 @@ func (e *Executor) attend(
 		a.Report(executor.Status{Reason: "waits in a simulated queue"})
 	}
 	if !w.sleep(ctx, w.start.Time) {
-		if e.leave(ctx) {
+		if e.leave(ctx, w) {
 			return executor.Result{}, context.Cause(ctx)
 		}
 		e.end(w, outcome{err: fmt.Errorf("sim: not started: %w", context.Cause(ctx))}, true)
@@ -80,7 +83,7 @@ func (e *Executor) attend(
 	}
 	if w.sleep(ctx, w.ends) && w.held(ctx) {
 		e.end(w, w.Behaviour.outcome(w.start.Number), false)
-	} else if e.leave(ctx) {
+	} else if e.leave(ctx, w) {
 		return executor.Result{}, context.Cause(ctx)
 	} else {
 		e.stop(ctx, w)
@@ -91,8 +94,38 @@ func (e *Executor) attend(
 	return w.result()
 }
 
-// leave reports whether ctx asks to leave the work alone.
-func (e *Executor) leave(ctx context.Context) bool { return e.config.Durable && detached(ctx) }
+// leave reports whether ctx asks to leave the work alone. It then comes to its end
+// by itself.
+func (e *Executor) leave(ctx context.Context, w *work) bool {
+	if !e.config.Durable || !detached(ctx) {
+		return false
+	}
+	w.alone.Do(func() {
+		time.AfterFunc(time.Until(w.start.Time), func() {
+			w.begin.Do(func() { e.began(w) })
+		})
+		time.AfterFunc(time.Until(w.ends), func() {
+			w.begin.Do(func() { e.began(w) })
+			w.held(context.WithoutCancel(ctx))
+			e.end(w, w.Behaviour.outcome(w.start.Number), false)
+		})
+	})
+	return true
+}
+
+// bound has durable work end when its time is over, whether or not an engine is
+// there (E7).
+func (e *Executor) bound(w *work, limit time.Duration) {
+	if limit <= 0 {
+		return
+	}
+	w.limit = time.AfterFunc(time.Until(w.start.Time.Add(limit)), func() {
+		e.end(w, outcome{result: executor.Result{
+			ExitCode: -1, Signal: "SIGTERM", Cause: executor.CauseTime,
+			Message: executor.ErrTimeLimit.Error(),
+		}}, true)
+	})
+}
 
 // stop ends the work, or lets it go on to its own end if it will not listen.
 func (e *Executor) stop(ctx context.Context, w *work) {
@@ -196,6 +229,7 @@ func write(to io.Writer, text string) error {
 
 // result returns or panics with what has become of the work.
 func (w *work) result() (executor.Result, error) {
+	<-w.done
 	w.mu.Lock()
 	o := w.outcome
 	w.mu.Unlock()
