@@ -74,7 +74,7 @@ fuzz: ## Run every fuzz target of every package for FUZZTIME.
 .PHONY: bench
 bench: ## Measure what the README says, as ratios, BENCHTIME each.
 	@{ go test -run='^$$' -timeout=1h -benchtime=$(BENCHTIME) \
-		-bench='^Benchmark(Run|Growth|Instances|Edges|Memory|Processes|Plan|Parse|Validate)$$' \
+		-bench='^Benchmark(Run|Growth|Instances|Edges|Memory|Processes|Durable|Detached|Resume|Plan|Parse|Validate)$$' \
 		./runner ./runner/internal/plan ./dag; \
 	go -C internal/integration test -run='^$$' -timeout=1h -benchtime=$(BENCHTIME) \
 		-bench='^BenchmarkAppend$$' ./sqllog; } | .ci/bench-table
