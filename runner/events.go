@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"runtime/debug"
@@ -54,6 +55,7 @@ func (h *Handle) Events(ctx context.Context, after uint64) iter.Seq2[Event, erro
 					return
 				}
 			}
+			before := after
 			for r, err := range h.e.log.Read(ctx, h.e.run, after) {
 				if err != nil {
 					yield(Event{}, err)
@@ -63,6 +65,11 @@ func (h *Handle) Events(ctx context.Context, after uint64) iter.Seq2[Event, erro
 				if !yield(h.e.event(&r), nil) {
 					return
 				}
+			}
+			if after == before { // it was there when it was appended
+				yield(Event{}, fmt.Errorf("runner: record %d is gone: %w", after+1,
+					statelog.ErrLogRewound))
+				return
 			}
 		}
 	}

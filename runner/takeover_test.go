@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"iter"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,6 +109,31 @@ func TestDoubtOutlastsReadsThatFail(t *testing.T) { // L3, L5
 		require.NoError(t, err)
 		require.Equal(t, runner.RunCompleted, report.State)
 	})
+}
+
+// forgetful is a log that has lost what was durable.
+type forgetful struct{ statelogtest.Faulty }
+
+// Read yields nothing.
+func (f *forgetful) Read(
+	context.Context, string, uint64,
+) iter.Seq2[statelog.Record, error] {
+	return func(func(statelog.Record, error) bool) {}
+}
+
+// Who waits for events of a log that lost them is told so.
+func TestEventsThatAreGone(t *testing.T) { // L7
+	t.Parallel()
+	log := &forgetful{statelogtest.Faulty{Log: memlog.New()}}
+	r := &runner.Runner{Executor: &recorder{}, Log: log}
+	h, err := r.Start(t.Context(), tasks(task("a")))
+	require.NoError(t, err)
+	_, err = h.Wait(t.Context())
+	require.NoError(t, err)
+	for _, err = range h.Events(t.Context(), 0) {
+		break
+	}
+	require.ErrorIs(t, err, statelog.ErrLogRewound)
 }
 
 // What was leased for attempts of another engine is given back also by an engine
