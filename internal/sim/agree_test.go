@@ -169,7 +169,7 @@ func (w *world) checkReplay(n int) {
 	r := &runner.Runner{
 		Executor: nobody, Pools: map[string]executor.Executor{far: nobody, queue: nobody},
 		Log: &copied{slices.Clone(w.records[:n])}, Seed: 1,
-		Lost: runner.Backoff{Budget: w.budget},
+		Poison: -1, Lost: runner.Backoff{Budget: w.budget},
 	}
 	ctx, cancel := context.WithCancel(w.ctx)
 	cancel() // nothing starts

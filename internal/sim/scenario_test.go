@@ -82,6 +82,8 @@ func drawTask(rnd *rand.Rand, name string) dag.Task {
 		if rnd.IntN(3) == 0 {
 			words = append(words, "{{p}}")
 		}
+	case 4:
+		return dag.Task{Name: name, Job: dag.Command("run", name)} // nothing but a command
 	default: // one instance
 	}
 	t.Job = dag.Command(words...)

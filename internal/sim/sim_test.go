@@ -22,6 +22,7 @@ var (
 	seedsFlag   = flag.Int("seeds", 0, "how many seeds; 0: 3,000, fewer with -race or -short")
 	firstFlag   = flag.Uint64("first", 1, "the first of them")
 	traceFlag   = flag.Bool("trace", false, "print what happened in the seed")
+	shrinkFlag  = flag.Bool("shrink", true, "make histories that fail smaller")
 	withoutFlag = flag.String("without", "", "tasks and faults to leave out, separated by commas")
 )
 
@@ -52,7 +53,10 @@ func TestSim(t *testing.T) {
 	all := &summary{seen: map[string]int{}}
 	runSeeds(t, seeds, all)
 	for _, w := range all.broken {
-		t.Error(shrink(t, w).report())
+		if *shrinkFlag {
+			w = shrink(t, w)
+		}
+		t.Error(w.report())
 	}
 	if !t.Failed() && n >= leastCovering && *withoutFlag == "" {
 		all.checkCoverage(t)
