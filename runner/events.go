@@ -42,8 +42,8 @@ type Event struct {
 func (h *Handle) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for {
-			news, over := h.e.newsAfter(after)
-			if over && news == nil {
+			last, news := h.e.newsAfter(after)
+			if last == after && news == nil {
 				return
 			}
 			if news != nil {
@@ -61,6 +61,9 @@ func (h *Handle) Events(ctx context.Context, after uint64) iter.Seq2[Event, erro
 					yield(Event{}, err)
 					return
 				}
+				if r.Seq > last {
+					break // by another engine, or not known to be durable yet (L2)
+				}
 				after = r.Seq
 				if !yield(h.e.event(&r), nil) {
 					return
@@ -75,22 +78,19 @@ func (h *Handle) Events(ctx context.Context, after uint64) iter.Seq2[Event, erro
 	}
 }
 
-// newsAfter returns a channel that is closed when there are records after the
-// given number, or nil if there are some already, or over if there never will
-// be.
-func (e *engine) newsAfter(after uint64) (news chan struct{}, over bool) {
+// newsAfter returns the number of the last record of which this engine knows. If
+// that is not after the given number, news is closed when there are more, or nil
+// if there never will be.
+func (e *engine) newsAfter(after uint64) (last uint64, news chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case e.seq > after:
-		return nil, false
-	case e.over:
-		return nil, true
+	if e.seq > after || e.over {
+		return max(e.seq, after), nil
 	}
 	if e.news == nil {
 		e.news = make(chan struct{})
 	}
-	return e.news, false
+	return after, e.news
 }
 
 // recorded returns the number that the last record known so far will have.

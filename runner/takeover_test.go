@@ -136,6 +136,49 @@ func TestEventsThatAreGone(t *testing.T) { // L7
 	require.ErrorIs(t, err, statelog.ErrLogRewound)
 }
 
+// Who watches an engine sees what that engine knows, not what another makes of
+// the run.
+func TestEventsAreThoseOfTheEngine(t *testing.T) { // L2
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New()
+		d := tasks(task("gen"))
+		d.Tasks[0].Generator = true
+		stuck := &recorder{do: func(ctx context.Context, _ *attempt) (result, error) {
+			<-ctx.Done()
+			return result{}, context.Cause(ctx)
+		}}
+		h, err := (&runner.Runner{Executor: stuck, Log: log}).Ensure(t.Context(), "x", d)
+		require.NoError(t, err)
+		synctest.Wait()
+
+		prints := &recorder{do: func(_ context.Context, a *attempt) (result, error) {
+			if a.Task != "gen" {
+				return result{}, nil
+			}
+			_, err := a.Stdout.Write([]byte(`{"made": {"command": ["x"]}}`))
+			return result{}, err
+		}}
+		other, err := (&runner.Runner{Executor: prints, Log: log}).Resume(t.Context(), "x")
+		require.NoError(t, err)
+		_, err = other.Wait(t.Context())
+		require.NoError(t, err)
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var kinds []statelog.Kind
+		for ev, err := range h.Events(ctx, 0) {
+			if err != nil {
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				break
+			}
+			kinds = append(kinds, ev.Kind)
+		}
+		require.Equal(t, []statelog.Kind{statelog.Opened, statelog.Intent}, kinds)
+		require.NoError(t, h.Stop(t.Context()))
+	})
+}
+
 // What was leased for attempts of another engine is given back also by an engine
 // that could not record a thing.
 func TestLeasesOfResumedAttemptsAreReturned(t *testing.T) { // I10, L5
