@@ -23,6 +23,10 @@ func (e *engine) detach() {
 func (e *engine) stopCause(a *attempt, why statelog.Class) error {
 	pool := e.poolOf(a.id)
 	switch {
+	case e.logErr != nil && pool.durable:
+		// Why it is to be stopped may not be recorded, and the attempt may be
+		// another engine's by now (R10, L3).
+		return executor.ErrDetach
 	case why == statelog.Poison:
 		return errPoison
 	case why != statelog.Interrupted:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/sim"
 	"github.com/daggy-go/daggy/runner"
 	"github.com/daggy-go/daggy/statelog"
@@ -176,6 +177,40 @@ func TestEventsAreThoseOfTheEngine(t *testing.T) { // L2
 		}
 		require.Equal(t, []statelog.Kind{statelog.Opened, statelog.Intent}, kinds)
 		require.NoError(t, h.Stop(t.Context()))
+	})
+}
+
+// causes is a durable executor that returns when it is told to, and says why.
+type causes struct {
+	deaf
+	heard chan error
+}
+
+func (c *causes) Run(ctx context.Context, _ *attempt) (result, error) {
+	<-ctx.Done()
+	c.heard <- context.Cause(ctx)
+	return result{}, context.Cause(ctx)
+}
+
+// A decision that was not recorded stops nothing that another engine may have.
+func TestUnrecordedDecisionsStopNothing(t *testing.T) { // R10, L3
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &statelogtest.Faulty{Log: memlog.New(), Waits: true}
+		log.OnAppend = statelogtest.From(3, statelogtest.Fault{Err: statelog.ErrFenced})
+		durable := &causes{heard: make(chan error, 1)}
+		r := &runner.Runner{
+			FailFast: true, Log: log,
+			Executor: &recorder{do: func(context.Context, *attempt) (result, error) {
+				return fail(1)
+			}},
+			Pools: map[string]executor.Executor{"far": durable},
+		}
+		d := tasks(task("a"), task("b"))
+		d.Tasks[1].Pool = "far"
+		_, err := r.Run(t.Context(), d)
+		require.ErrorIs(t, err, statelog.ErrFenced)
+		require.ErrorIs(t, <-durable.heard, executor.ErrDetach)
 	})
 }
 
