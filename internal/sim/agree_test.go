@@ -19,7 +19,7 @@ func (w *world) checkLive() {
 	w.mu.Lock()
 	e := w.atWork()
 	compare := e != nil && e.handle != nil && e.settled && e.id == w.book.engine &&
-		e.known == w.book.seq && e.commands == 0 && !e.paused && w.step%8 == 0
+		e.known == w.book.seq && e.commands == 0 && !e.paused && !e.stopping && w.step%8 == 0
 	for _, p := range w.appends {
 		compare = compare && p.engine != e
 	}

@@ -105,6 +105,10 @@ func (e *engine) ends(c *call, cause error) {
 	defer e.mu.Unlock()
 	e.say("engine %d: ends %v: %v", e.number, c.attempt, cause)
 	c.cause = cause
+	if e.fenced && c.pool != near && !errors.Is(cause, executor.ErrDetach) &&
+		!errors.Is(cause, executor.ErrTimeLimit) {
+		e.violated("L3: engine %d stops %v, which is another's: %w", e.number, c.attempt, cause)
+	}
 }
 
 // detached reports whether the call of a durable executor is to leave its work

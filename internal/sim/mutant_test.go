@@ -97,13 +97,13 @@ var mutants = []mutant{
 	},
 	{
 		"stops durable work when it loses the run", "runner/stop.go",
-		"	case e.detaching && pool.durable:\n		return executor.ErrDetach\n",
-		"	case e.detaching && pool.durable && e.logErr == nil:\n		return executor.ErrDetach\n",
+		"	case e.logErr != nil && pool.durable:\n",
+		"	case e.logErr != nil && pool.durable && why == statelog.Interrupted:\n",
 	},
 	{
 		"leaves those behind that got another parent", "runner/internal/plan/finish.go",
-		"	if t.over() {\n		return\n	}\n	for instance",
-		"	if t.over() || !t.admitted() {\n		return\n	}\n	for instance",
+		"	if t.over() {\n		return\n	}\n	// Also",
+		"	if t.over() || !t.admitted() {\n		return\n	}\n	// Also",
 	},
 	{
 		"waits for slots that nobody gives back", "runner/stop.go",
