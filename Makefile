@@ -8,7 +8,7 @@ SHELL := /bin/bash
 GOLANGCI_LINT ?= go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Modules of their own have packages that ./... does not reach.
-NESTED = $(if $(filter ./...,$(PKG)),internal/integration)
+NESTED = $(if $(filter ./...,$(PKG)),internal/integration examples/logs)
 
 PKG       ?= ./...
 SYSTEMS   ?= linux darwin windows

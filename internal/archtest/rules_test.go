@@ -179,17 +179,17 @@ var outsides = []outside{
 	},
 	{
 		"github.com/redis/...",
-		[]string{"statelog/redislog", "internal/integration/..."},
+		[]string{"statelog/redislog", "internal/integration/...", "examples/logs"},
 		"only users of Redis pay for its client",
 	},
 	{
 		"github.com/jackc/...",
-		[]string{"internal/integration/..."},
+		[]string{"internal/integration/...", "examples/logs"},
 		"programs bring the driver of their database",
 	},
 	{
 		"modernc.org/...",
-		[]string{"internal/integration/..."},
+		[]string{"internal/integration/...", "examples/logs"},
 		"programs bring the driver of their database",
 	},
 }

@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"database/sql"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -40,6 +41,11 @@ func StartPostgres(tb testing.TB) *Postgres {
 // socket in its directory.
 func (pg *Postgres) DSN() string {
 	return "host=" + pg.dir + " user=daggy dbname=postgres"
+}
+
+// URL says the same in the form of a URL.
+func (pg *Postgres) URL() string {
+	return "postgres://daggy@/postgres?host=" + url.QueryEscape(pg.dir)
 }
 
 // Open returns connections to the server, which are closed with the test.
