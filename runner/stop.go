@@ -91,9 +91,16 @@ func (e *engine) abandon() {
 	e.boundAppends()
 }
 
-// abandonTaken gives up an attempt whose executor does not return.
+// abandonTaken gives up an attempt whose executor does not return. It may not have
+// been told to: that waits for the log. As the attempt stays open there, durable
+// executors leave it to the next engine.
 func (e *engine) abandonTaken(a *attempt) {
 	a.abandoned = true
+	if a.pool.durable {
+		a.ctx.end(executor.ErrDetach)
+	} else {
+		a.ctx.end(errInterrupted)
+	}
 	e.outputs.letGo(a.task, a.Index, a.Number)
 	e.left = append(e.left, e.def.instanceName(a.task, a.Index))
 	e.attempts[a.id] = nil

@@ -214,6 +214,34 @@ func TestUnrecordedDecisionsStopNothing(t *testing.T) { // R10, L3
 	})
 }
 
+// An attempt that is given up while the log hangs stays open in it, so that it is
+// not for this engine to end it.
+func TestAbandonedAttemptsAreLeftAlone(t *testing.T) { // L3, E2
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &statelogtest.Faulty{Log: memlog.New(), Waits: true}
+		log.OnAppend = func(ctx context.Context, a statelogtest.Append) statelogtest.Fault {
+			if a.N < 3 {
+				return statelogtest.Fault{}
+			}
+			<-ctx.Done()
+			return statelogtest.Fault{Err: context.Cause(ctx)}
+		}
+		durable := &causes{heard: make(chan error, 1)}
+		r := &runner.Runner{
+			Log: log, StopTimeout: time.Second,
+			Executor: &recorder{}, Pools: map[string]executor.Executor{"far": durable},
+		}
+		d := tasks(task("a"), task("b"))
+		d.Tasks[1].Pool = "far"
+		h, err := r.Start(t.Context(), d)
+		require.NoError(t, err)
+		synctest.Wait() // the end of a is on its way to the log
+		require.NoError(t, h.Stop(t.Context()))
+		require.ErrorIs(t, <-durable.heard, executor.ErrDetach)
+	})
+}
+
 // What was leased for attempts of another engine is given back also by an engine
 // that could not record a thing.
 func TestLeasesOfResumedAttemptsAreReturned(t *testing.T) { // I10, L5
