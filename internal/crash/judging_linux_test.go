@@ -26,7 +26,8 @@ func TestJudges(t *testing.T) {
 		{
 			"success twice",
 			life{
-				starts: []string{"k-0-0-1", "k-0-0-2"}, ends: []string{"k-0-0-1", "k-0-0-2"}, oks: 2,
+				starts: []string{"k-0-0-1", "k-0-0-2"}, ends: []string{"k-0-0-1", "k-0-0-2"},
+				oks: 2,
 			},
 			"a succeeded 2 times",
 			"a started as k-0-0-2 after its attempt 1 succeeded",
@@ -60,6 +61,7 @@ func TestJudges(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			all, fails := map[string]life{"a": tc.life}, map[string]int{"a": 0}
+			done := map[string]int{"a": 1}
 			wants := func(want string) []string {
 				if want == "" {
 					return nil
@@ -67,7 +69,7 @@ func TestJudges(t *testing.T) {
 				return []string{want}
 			}
 			require.Equal(t, wants(tc.exactly), exactlyOnce(all, fails))
-			require.Equal(t, wants(tc.atLeast), atLeastOnce(all, fails, map[string]int{"a": 1}, true))
+			require.Equal(t, wants(tc.atLeast), atLeastOnce(all, fails, done, true))
 		})
 	}
 	strange := map[string]life{"b": once}
