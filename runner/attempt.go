@@ -38,7 +38,7 @@ type attempt struct {
 	queued    bool // in the ring of its pool, and wanted
 	// endFirst is why its executor gets a context that has ended already: it may
 	// have been started by another engine, and has to be stopped (E5).
-	endFirst  error
+	endFirst  statelog.Class
 	taken     bool // a worker has it
 	abandoned bool // the run ended without it
 }
@@ -61,7 +61,7 @@ func (e *engine) attempt(id plan.ID) *attempt {
 			a.stderr = &stream{attempt: a, kind: Stderr}
 		}
 		a.id = id
-		a.abandoned, a.Resumed, a.endFirst = false, false, nil
+		a.abandoned, a.Resumed, a.endFirst = false, false, statelog.Success
 		e.attempts[id] = a
 	}
 	return a
@@ -97,8 +97,9 @@ func (e *engine) recycle(a *attempt) {
 func (a *attempt) describe(w *workers, m *arena) {
 	e := a.engine
 	a.ctx, a.pool = m.context(&e.ctx), w.poolDef
-	if a.endFirst != nil {
-		a.ctx.end(a.endFirst)
+	if a.endFirst != statelog.Success {
+		// What it is ended with depends on whose attempt it is by now.
+		a.ctx.end(e.stopCause(a, a.endFirst))
 	}
 	p := e.plan.Open(a.id)
 	a.task, a.Index, a.Number = p.Task, p.Instance, p.Number
@@ -161,7 +162,7 @@ func (e *engine) stopAttempt(id plan.ID, why statelog.Class) {
 		a.ctx.end(e.stopCause(a, why))
 		return
 	case a.Resumed:
-		a.endFirst = e.stopCause(a, why)
+		a.endFirst = why
 		return
 	}
 	e.withdraw(a)

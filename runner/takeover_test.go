@@ -199,16 +199,22 @@ func TestUnrecordedDecisionsStopNothing(t *testing.T) { // R10, L3
 		log := &statelogtest.Faulty{Log: memlog.New(), Waits: true}
 		log.OnAppend = statelogtest.From(3, statelogtest.Fault{Err: statelog.ErrFenced})
 		durable := &causes{heard: make(chan error, 1)}
+		end := make(chan struct{})
 		r := &runner.Runner{
 			FailFast: true, Log: log,
 			Executor: &recorder{do: func(context.Context, *attempt) (result, error) {
+				<-end
 				return fail(1)
 			}},
 			Pools: map[string]executor.Executor{"far": durable},
 		}
 		d := tasks(task("a"), task("b"))
 		d.Tasks[1].Pool = "far"
-		_, err := r.Run(t.Context(), d)
+		h, err := r.Start(t.Context(), d)
+		require.NoError(t, err)
+		synctest.Wait() // both run
+		close(end)
+		_, err = h.Wait(t.Context())
 		require.ErrorIs(t, err, statelog.ErrFenced)
 		require.ErrorIs(t, <-durable.heard, executor.ErrDetach)
 	})
@@ -239,6 +245,55 @@ func TestAbandonedAttemptsAreLeftAlone(t *testing.T) { // L3, E2
 		synctest.Wait() // the end of a is on its way to the log
 		require.NoError(t, h.Stop(t.Context()))
 		require.ErrorIs(t, <-durable.heard, executor.ErrDetach)
+	})
+}
+
+// slow is a durable executor that has one attempt report something, and return,
+// when it is told to. Of others it says how their contexts had ended.
+type slow struct {
+	causes
+	report chan struct{}
+}
+
+func (s *slow) Run(ctx context.Context, a *attempt) (result, error) {
+	if a.Task != "a" {
+		s.heard <- context.Cause(ctx)
+		return result{}, context.Cause(ctx)
+	}
+	<-s.report
+	a.Report(executor.Status{Ref: "job 1"})
+	<-s.released
+	return result{}, nil
+}
+
+// An attempt that waits for a slot to be stopped is left alone if it is another
+// engine's when there is one.
+func TestFencedEngineEndsNothingLater(t *testing.T) { // L3, E5
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New()
+		first := &runner.Runner{Executor: &causes{heard: make(chan error, 2)}, Log: log}
+		h, err := first.Ensure(t.Context(), "x", tasks(task("a"), task("b")))
+		require.NoError(t, err)
+		synctest.Wait()
+		require.NoError(t, h.Detach(t.Context()))
+
+		ex := &slow{causes: causes{heard: make(chan error, 1)}, report: make(chan struct{})}
+		ex.released = make(chan struct{})
+		faulty := &statelogtest.Faulty{Log: log, Waits: true}
+		faulty.OnAppend = statelogtest.From(2, statelogtest.Fault{Err: statelog.ErrFenced})
+		second := &runner.Runner{Executor: ex, Log: faulty, MaxRunning: 1}
+		h, err = second.Resume(t.Context(), "x")
+		require.NoError(t, err)
+		synctest.Wait()
+		go func() { _ = h.Stop(t.Context()) }()
+		synctest.Wait()
+		close(ex.report)
+		synctest.Wait()
+		close(ex.released)
+		require.ErrorIs(t, <-ex.heard, executor.ErrDetach)
+		_, err = h.Wait(t.Context())
+		require.ErrorIs(t, err, statelog.ErrFenced)
 	})
 }
 
