@@ -104,47 +104,46 @@ type Record struct {
 	// Seq numbers the records of a run from 1, without a gap. The log sets it.
 	Seq  uint64
 	Kind Kind
-	// Time is when the record was made, by the engine's wall clock. Order comes
-	// from Seq alone.
-	Time time.Time
+	// Class is the outcome, in Done and Lost.
+	Class Class
+	// Decision is set in Decided, and All widens it.
+	Decision Decision
+	All      bool
 
 	// Task and Instance, from 0, and Attempt, from 1, say what the record is
 	// about. A Decided record has no attempt, and may be about all instances of
 	// a task ([WholeTask]).
 	Task, Instance, Attempt int
 
+	// Time is when the record was made, by the engine's wall clock. Order comes
+	// from Seq alone.
+	Time time.Time
+	// Start is when the attempt was handed to its executor, in Done and Lost.
+	Start time.Time
+	// Delay is how long the next attempt waits, in Done and Lost. Negative:
+	// there is none, the outcome is final.
+	Delay time.Duration
+
+	// Result is the executor's, in Done. Nil: the zero Result. Never altered.
+	Result *executor.Result
 	// Node is where an Intent was placed, or where Started says it runs.
 	Node string
 	// Ref is the reference outside, in Started.
 	Ref string
-
-	// Start is when the attempt was handed to its executor, in Done and Lost.
-	Start time.Time
-	// Class is the outcome, in Done and Lost.
-	Class Class
-	// Result is the executor's, in Done. Nil: the zero Result. Never altered.
-	Result *executor.Result
-	// Output is what a generator printed, in its successful Done, and is what
-	// was spliced.
-	Output []byte
-	// Delay is how long the next attempt waits, in Done and Lost. Negative:
-	// there is none, the outcome is final.
-	Delay time.Duration
 	// Reason is for people, in Done, Lost, NotStarted, Decided, Closed and
 	// Detached.
 	Reason string
-
-	// Decision is set in Decided, and All widens it.
-	Decision Decision
-	All      bool
+	// Output is what a generator printed, in its successful Done, and is what
+	// was spliced.
+	Output []byte
 
 	// State of the run, in Closed.
 	State string
+	// Engine is the random ID of the engine, in Opened, Resumed and Reopened.
+	Engine string
 	// Opened is set in Opened, Pools also in Resumed and Reopened.
 	Opened *Opening
 	Pools  []Pool
-	// Engine is the random ID of the engine, in Opened, Resumed and Reopened.
-	Engine string
 }
 
 // An Opening is what is needed to go on with a run, in its first record.
