@@ -52,108 +52,132 @@ func appendFlags(b []byte, flags ...bool) []byte {
 	return append(b, all)
 }
 
-// A decoder takes parts off the front of b, until the first error. After that it
+// A source takes parts off the front of b, until the first error. After that it
 // returns zeros.
-type decoder struct {
-	b    []byte
-	err  error
-	node string // the record's, which is its result's as a rule
+type source struct {
+	b   []byte
+	err error
 }
 
-var errShort = errors.New("it is cut short")
+var errShort = errors.New("it is cut short, or a number is too large")
 
-func (d *decoder) fail(format string, args ...any) {
-	if d.err == nil {
-		d.err = fmt.Errorf(format, args...)
+func (s *source) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = fmt.Errorf(format, args...)
 	}
-	d.b = nil
+	s.b = nil
 }
 
-func (d *decoder) short() {
-	if d.err == nil {
-		d.err = errShort
+func (s *source) short() {
+	if s.err == nil {
+		s.err = errShort
 	}
-	d.b = nil
+	s.b = nil
 }
 
-func (d *decoder) byte() byte {
-	if len(d.b) == 0 {
-		d.short()
+func (s *source) byte() byte {
+	if len(s.b) == 0 {
+		s.short()
 		return 0
 	}
-	first := d.b[0]
-	d.b = d.b[1:]
+	first := s.b[0]
+	s.b = s.b[1:]
 	return first
 }
 
-func (d *decoder) uint64() uint64 {
-	if len(d.b) < 8 {
-		d.short()
+func (s *source) uint64() uint64 {
+	if len(s.b) < 8 {
+		s.short()
 		return 0
 	}
-	v := binary.LittleEndian.Uint64(d.b)
-	d.b = d.b[8:]
+	v := binary.LittleEndian.Uint64(s.b)
+	s.b = s.b[8:]
 	return v
 }
 
-func (d *decoder) uvarint() uint64 {
-	if len(d.b) > 0 && d.b[0] < 0x80 {
-		v := uint64(d.b[0])
-		d.b = d.b[1:]
-		return v
+// past is where a part ends that is cut short.
+const past = math.MaxInt
+
+// uvarintAt returns the number at b[i:] and where it ends.
+func uvarintAt(b []byte, i int) (uint64, int) {
+	var v uint64
+	for shift := uint(0); i < len(b); shift += 7 {
+		c := uint64(b[i])
+		i++
+		v |= (c & 0x7f) << (shift & 63)
+		if c < 0x80 && (shift < 63 || shift == 63 && c < 2) {
+			return v, i
+		}
 	}
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.short()
-		return 0
+	return 0, past
+}
+
+func varintAt(b []byte, i int) (int64, int) {
+	u, i := uvarintAt(b, i)
+	return int64(u>>1) ^ -int64(u&1), i
+}
+
+// skip takes what ends at i.
+func (s *source) skip(i int) {
+	if i > len(s.b) {
+		s.short()
+		return
 	}
-	d.b = d.b[n:]
+	s.b = s.b[i:]
+}
+
+func (s *source) uvarint() uint64 {
+	v, i := uvarintAt(s.b, 0)
+	s.skip(i)
 	return v
 }
 
-func (d *decoder) varint() int64 {
-	u := d.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
+func (s *source) varint() int64 {
+	v, i := varintAt(s.b, 0)
+	s.skip(i)
+	return v
 }
 
-func (d *decoder) duration() time.Duration { return time.Duration(d.varint()) }
+func (s *source) duration() time.Duration { return time.Duration(s.varint()) }
 
-// int refuses what an int of this machine cannot hold.
-func (d *decoder) int() int {
-	v := d.varint()
-	if int64(int(v)) != v {
-		d.fail("the number %d is too large for this machine", v)
+func (s *source) int() int { return s.fit(s.varint()) }
+
+// fits reports whether an int of this machine can hold v.
+func fits(v int64) bool { return int64(int(v)) == v }
+
+// fit refuses what an int of this machine cannot hold.
+func (s *source) fit(v int64) int {
+	if !fits(v) {
+		s.fail("the number %d is too large for this machine", v)
 		return 0
 	}
 	return int(v)
 }
 
-func (d *decoder) near(base int64) time.Time { return time.Unix(0, base-d.varint()) }
-
-func (d *decoder) far() time.Time {
-	seconds, ns := d.varint(), d.uvarint()
+func (s *source) far() time.Time {
+	seconds, ns := s.varint(), s.uvarint()
 	if ns >= uint64(time.Second) {
-		d.fail("a time has %d nanoseconds", ns)
+		s.fail("a time has %d nanoseconds", ns)
 	}
 	return time.Unix(seconds, int64(ns))
 }
 
 // bytes returns what is next without copying it.
-func (d *decoder) bytes() []byte {
-	n := d.uvarint()
-	if n > uint64(len(d.b)) {
-		d.short()
+func (s *source) bytes() []byte {
+	n := s.uvarint()
+	if n > uint64(len(s.b)) {
+		s.short()
 		return nil
 	}
-	b := d.b[:n]
-	d.b = d.b[n:]
+	b := s.b[:n]
+	s.b = s.b[n:]
 	return b
 }
 
 // text returns the next text. like is what it may well be: then nothing is
 // allocated.
-func (d *decoder) text(like string) string {
-	b := d.bytes()
+func (s *source) text(like string) string {
+	b := s.bytes()
 	if string(b) == like {
 		return like
 	}
@@ -162,32 +186,48 @@ func (d *decoder) text(like string) string {
 
 // count returns how many things follow that take size bytes at least, so that
 // nobody allocates for more than there can be.
-func (d *decoder) count(size int) int {
-	n := d.uvarint()
-	if n > uint64(len(d.b)/size) {
-		d.short()
+func (s *source) count(size int) int {
+	n := s.uvarint()
+	if n > uint64(len(s.b)/size) {
+		s.short()
 		return 0
 	}
 	return int(n)
 }
 
-func (d *decoder) texts() []string {
-	n := d.count(1)
+// texts returns the next texts. like is what they may well be.
+func (s *source) texts(like []string) []string {
+	n := s.count(1)
 	if n == 0 {
 		return nil
 	}
+	if n == len(like) && s.same(like) {
+		return like
+	}
 	all := make([]string, n)
 	for i := range all {
-		all[i] = d.text("")
+		all[i] = s.text("")
 	}
 	return all
 }
 
+// same takes the next texts if they are these.
+func (s *source) same(texts []string) bool {
+	ahead := *s
+	for _, text := range texts {
+		if string(ahead.bytes()) != text {
+			return false
+		}
+	}
+	*s = ahead
+	return s.err == nil
+}
+
 // flags returns the flags of a byte, of which n are known.
-func (d *decoder) flags(n int) byte {
-	all := d.byte()
+func (s *source) flags(n int) byte {
+	all := s.byte()
 	if all>>n != 0 {
-		d.fail("there are flags %08b, of which %d are known", all, n)
+		s.fail("there are flags %08b, of which %d are known", all, n)
 		return 0
 	}
 	return all

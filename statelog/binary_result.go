@@ -2,6 +2,7 @@ package statelog
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/daggy-go/daggy/executor"
 )
@@ -111,62 +112,88 @@ func appendRareResult(b []byte, has resultPresence, r *executor.Result) []byte {
 	return b
 }
 
-// result decodes what appendResult appends.
-func (d *decoder) result(base int64) *executor.Result {
-	bits := d.uvarint()
+// resultsAtOnce is how many results are allocated together. Whoever keeps one
+// keeps all of them, so they are not many.
+const resultsAtOnce = 32
+
+// newResult returns one of those that were allocated together: one at first, more
+// when there turn out to be many.
+func (d *Decoder) newResult() *executor.Result {
+	if len(d.results) == 0 {
+		d.atOnce = min(2*d.atOnce+1, resultsAtOnce)
+		d.results = make([]executor.Result, d.atOnce)
+	}
+	r := &d.results[0]
+	d.results = d.results[1:]
+	return r
+}
+
+// result decodes what appendResult appends. Its times are told by base.
+func (d *Decoder) result(s *source, base moment) *executor.Result {
+	bits := s.uvarint()
 	if bits >= uint64(pastResultPresence) {
-		d.fail("a result has parts that are not known")
+		s.fail("a result has parts that are not known")
 		return nil
 	}
-	has := resultPresence(bits)
-	r := new(executor.Result)
+	r, has := d.newResult(), resultPresence(bits)
+	b, i := s.b, 0
+	var code, begin, end, user, system int64
 	if has&hasExitCode != 0 {
-		r.ExitCode = d.int()
+		code, i = varintAt(b, i)
 	}
 	if has&hasBegin != 0 {
-		r.Start = d.near(base)
+		begin, i = varintAt(b, i)
+		r.Start = base.before(begin)
 	}
 	if has&hasEnd != 0 {
-		r.End = d.near(base)
+		end, i = varintAt(b, i)
+		r.End = base.before(end)
 	}
 	if has&hasUserCPU != 0 {
-		r.UserCPU = d.duration()
+		user, i = varintAt(b, i)
 	}
 	if has&hasSystemCPU != 0 {
-		r.SystemCPU = d.duration()
+		system, i = varintAt(b, i)
 	}
 	if has&hasMaxRSS != 0 {
-		r.MaxRSS = d.varint()
+		r.MaxRSS, i = varintAt(b, i)
 	}
+	s.skip(i)
+	r.ExitCode = s.fit(code)
+	r.UserCPU, r.SystemCPU = time.Duration(user), time.Duration(system)
 	if has&hasPlace != 0 {
-		r.Node = d.text(d.node)
+		r.Node = d.node(s)
 	}
 	if has >= hasSignal {
-		d.rareResult(has, r)
+		d.rareResult(s, has, r)
 	}
 	return r
 }
 
-func (d *decoder) rareResult(has resultPresence, r *executor.Result) {
+func (d *Decoder) rareResult(s *source, has resultPresence, r *executor.Result) {
 	if has&hasSignal != 0 {
-		r.Signal = d.text("")
+		r.Signal = s.text(d.like.Signal)
+		d.like.Signal = r.Signal
 	}
 	if has&hasCause != 0 {
-		r.Cause = executor.Cause(d.text(""))
+		r.Cause = executor.Cause(s.text(string(d.like.Cause)))
+		d.like.Cause = r.Cause
 	}
 	if has&hasMessage != 0 {
-		r.Message = d.text("")
+		r.Message = s.text(d.like.Message)
+		d.like.Message = r.Message
 	}
 	if has&hasLeft != 0 {
-		r.Left = d.texts()
+		r.Left = s.texts(nil)
 	}
 	if has&hasUnenforced != 0 {
-		r.Unenforced = d.texts()
+		r.Unenforced = s.texts(d.like.Unenforced)
+		d.like.Unenforced = r.Unenforced
 	}
 	if has&hasFarBegin != 0 {
-		r.Start = d.far()
+		r.Start = s.far()
 	}
 	if has&hasFarEnd != 0 {
-		r.End = d.far()
+		r.End = s.far()
 	}
 }

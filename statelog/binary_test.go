@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,16 +63,58 @@ func odd() []statelog.Record {
 // Record had before.
 func TestBinaryIsReadBack(t *testing.T) {
 	t.Parallel()
-	var reused statelog.Record
+	var decoder statelog.Decoder
 	for _, want := range append(statelogtest.Records(), odd()...) {
 		b := encode(t, &want)
 		var got statelog.Record
 		require.NoError(t, got.UnmarshalBinary(b))
 		requireSame(t, want, got)
-		require.NoError(t, reused.UnmarshalBinary(b))
-		requireSame(t, want, reused)
+		decoded, err := decoder.Decode(b)
+		require.NoError(t, err)
+		requireSame(t, want, *decoded)
 		require.Equal(t, b, encode(t, &got), "the same record has the same bytes")
 	}
+}
+
+// A decoder leaves nothing of one record in another, whatever the two are and
+// whether they were understood or not.
+func TestDecoderMixesNothing(t *testing.T) {
+	t.Parallel()
+	recs := append(statelogtest.Records(), odd()...)
+	for _, before := range recs {
+		for _, want := range recs {
+			var decoder statelog.Decoder
+			_, err := decoder.Decode(encode(t, &before))
+			require.NoError(t, err)
+			decoded, err := decoder.Decode(encode(t, &want))
+			require.NoError(t, err)
+			requireSame(t, want, *decoded)
+			_, err = decoder.Decode(append(encode(t, &before), 0))
+			require.Error(t, err)
+			decoded, err = decoder.Decode(encode(t, &want))
+			require.NoError(t, err)
+			requireSame(t, want, *decoded)
+		}
+	}
+}
+
+// What was yielded is never altered: results are not used again, and what they
+// share stays.
+func TestDecoderKeepsResults(t *testing.T) {
+	t.Parallel()
+	var decoder statelog.Decoder
+	var got, want []*executor.Result
+	for i := range 200 {
+		r := &executor.Result{
+			ExitCode: i % 3, MaxRSS: int64(i), Node: "n" + strconv.Itoa(i%2),
+			Message: strconv.Itoa(i / 50), Unenforced: []string{"gpus", strconv.Itoa(i / 70)},
+		}
+		rec := statelog.Record{Kind: statelog.Done, Node: "n1", Result: r}
+		decoded, err := decoder.Decode(encode(t, &rec))
+		require.NoError(t, err)
+		got, want = append(got, decoded.Result), append(want, r)
+	}
+	require.Equal(t, want, got)
 }
 
 // The two forms say the same of a record.
@@ -221,11 +264,11 @@ func TestBinaryIsSmall(t *testing.T) {
 	require.LessOrEqual(t, size, 40, "bytes of an intent and a done")
 
 	buf, b := make([]byte, 0, 100), encode(t, &done)
-	var got statelog.Record
+	var decoder statelog.Decoder
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		buf, _ = intent.AppendBinary(buf[:0])
 		buf, _ = done.AppendBinary(buf[:0])
-		_ = got.UnmarshalBinary(b)
+		_, _ = decoder.Decode(b)
 	}), "allocations")
 }
 
@@ -238,9 +281,17 @@ func FuzzRecordBinary(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		kept := bytes.Clone(b)
 		var rec, again statelog.Record
+		var decoder statelog.Decoder
+		last := statelogtest.Records()[3]
+		_, err := decoder.Decode(encode(t, &last))
+		require.NoError(t, err)
+		decoded, err := decoder.Decode(b)
 		if rec.UnmarshalBinary(b) != nil {
+			require.Error(t, err)
 			return
 		}
+		require.NoError(t, err)
+		requireSame(t, rec, *decoded)
 		require.Equal(t, kept, b)
 		require.NoError(t, again.UnmarshalBinary(encode(t, &rec)))
 		requireSame(t, rec, again)
@@ -266,9 +317,9 @@ func BenchmarkRecordBinary(b *testing.B) {
 		})
 		b.Run("decode/"+bc.name, func(b *testing.B) {
 			b.ReportAllocs()
-			var rec statelog.Record
+			var d statelog.Decoder
 			for b.Loop() {
-				if err := rec.UnmarshalBinary(data); err != nil {
+				if _, err := d.Decode(data); err != nil {
 					b.Fatal(err)
 				}
 			}

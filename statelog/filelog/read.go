@@ -105,8 +105,8 @@ type reading struct {
 	end   uint64
 	yield func(statelog.Record, error) bool
 
-	frames frames
-	rec    statelog.Record
+	frames  frames
+	decoder statelog.Decoder
 }
 
 func (rd *reading) extent(e *extent) error {
@@ -178,11 +178,12 @@ func (rd *reading) records(e *entry) error {
 				return err
 			}
 		}
-		if err := rd.rec.UnmarshalBinary(data); err != nil {
+		rec, err := rd.decoder.Decode(data)
+		if err != nil {
 			return fmt.Errorf("%w: %w", errEntry, err)
 		}
-		rd.rec.Seq, rd.last = seq, seq
-		if !rd.yield(rd.rec, nil) {
+		rec.Seq, rd.last = seq, seq
+		if !rd.yield(*rec, nil) {
 			return errEnough
 		}
 	}

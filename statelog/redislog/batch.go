@@ -95,7 +95,7 @@ func decodeBatch(
 		return false, errors.New("the checksum does not match")
 	}
 	b = b[batchHeader:]
-	var rec statelog.Record // shares its texts with the one before
+	var decoder statelog.Decoder
 	for seq := at.first(); seq <= at.last; seq++ {
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
@@ -106,11 +106,12 @@ func decodeBatch(
 		if seq <= after {
 			continue
 		}
-		if err := rec.UnmarshalBinary(data); err != nil {
+		rec, err := decoder.Decode(data)
+		if err != nil {
 			return false, err
 		}
 		rec.Seq = seq
-		if !yield(rec) {
+		if !yield(*rec) {
 			return false, nil
 		}
 	}

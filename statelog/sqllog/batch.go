@@ -146,22 +146,25 @@ var (
 // thing it yields, and is about the record of the number beside it.
 func decode(run string, after uint64, data []byte) iter.Seq2[statelog.Record, error] {
 	return func(yield func(statelog.Record, error) bool) {
-		rec := statelog.Record{Seq: after + 1}
+		var decoder statelog.Decoder
+		seq := after + 1
 		rest, err := open(run, after, data)
 		for err == nil && len(rest) > 0 {
 			var next []byte
+			var rec *statelog.Record
 			if next, rest, err = cut(rest); err == nil {
-				err = rec.UnmarshalBinary(next)
-			}
-			if err == nil && !yield(rec, nil) {
-				return
+				rec, err = decoder.Decode(next)
 			}
 			if err == nil {
-				rec.Seq++
+				rec.Seq = seq
+				if !yield(*rec, nil) {
+					return
+				}
+				seq++
 			}
 		}
 		if err != nil {
-			yield(statelog.Record{Seq: rec.Seq}, err)
+			yield(statelog.Record{Seq: seq}, err)
 		}
 	}
 }
