@@ -166,27 +166,36 @@ func appendRecords(tb testing.TB, writers, n int) time.Duration {
 }
 
 // taskRecords are what a task of a run leaves: the outcome of one and the intent
-// of the next, on a node, with a result if there is one.
+// of the next, on a node if it is a process.
 func taskRecords(
-	recs []statelog.Record, i int, at time.Time, r *executor.Result,
+	recs []statelog.Record, i int, at time.Time, processes bool,
 ) []statelog.Record {
-	return append(recs,
-		statelog.Record{
-			Kind: statelog.Done, Time: at, Start: at.Add(-time.Millisecond), Task: i, Attempt: 1,
-			Delay: -1, Result: r,
-		},
-		statelog.Record{Kind: statelog.Intent, Time: at, Task: i + 1, Attempt: 1},
-	)
+	done := statelog.Record{
+		Kind: statelog.Done, Time: at, Start: at.Add(-time.Millisecond), Task: i, Attempt: 1,
+		Delay: -1,
+	}
+	intent := statelog.Record{Kind: statelog.Intent, Time: at, Task: i + 1, Attempt: 1}
+	if processes {
+		took := time.Duration(i%1000) * 1234567
+		intent.Node = "worker-7.example.org"
+		done.Start = at.Add(-took - time.Millisecond)
+		done.Result = &executor.Result{
+			Start: at.Add(-took), End: at, UserCPU: took / 2, SystemCPU: took / 9,
+			MaxRSS: 8<<20 + int64(i%77)<<12, Node: intent.Node,
+			Unenforced: []string{"memory", "gpus"},
+		}
+	}
+	return append(recs, done, intent)
 }
 
-func fill(tb testing.TB, log *filelog.Log, run string, tasks int, r *executor.Result) {
+func fill(tb testing.TB, log *filelog.Log, run string, tasks int, processes bool) {
 	tb.Helper()
 	at := time.Date(2026, time.March, 1, 12, 30, 0, 0, time.UTC)
 	var recs []statelog.Record
 	var after uint64
 	for i := range tasks {
 		at = at.Add(1001 * time.Nanosecond)
-		recs = taskRecords(recs, i, at, r)
+		recs = taskRecords(recs, i, at, processes)
 		if len(recs) >= 2000 || i == tasks-1 {
 			end, err := log.Append(context.Background(), run, after, recs)
 			require.NoError(tb, err)
@@ -198,21 +207,14 @@ func fill(tb testing.TB, log *filelog.Log, run string, tasks int, r *executor.Re
 // BenchmarkReplay compares reading all of 3,000,000 records, and opening the log
 // that has them, with reading and summing its files.
 func BenchmarkReplay(b *testing.B) {
-	at := time.Date(2026, time.March, 1, 12, 30, 0, 0, time.UTC)
 	for _, bc := range []struct {
-		name   string
-		result *executor.Result
-	}{
-		{"records=plain", nil},
-		{"records=results", &executor.Result{
-			Start: at, End: at.Add(time.Second), UserCPU: 1234567, SystemCPU: 654321,
-			MaxRSS: 8 << 20, Node: "local",
-		}},
-	} {
+		name      string
+		processes bool
+	}{{"records=plain", false}, {"records=processes", true}} {
 		b.Run(bc.name, func(b *testing.B) {
 			dir := b.TempDir()
 			log := openLog(b, dir)
-			fill(b, log, "run", 1_500_000, bc.result)
+			fill(b, log, "run", 1_500_000, bc.processes)
 			require.NoError(b, log.Close())
 			size := int64(0)
 			for b.Loop() {
