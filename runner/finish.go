@@ -3,6 +3,8 @@ package runner
 import (
 	"context"
 	"time"
+
+	"github.com/daggy-go/daggy/statelog"
 )
 
 // interrupt ends the run so that it can go on later.
@@ -19,8 +21,21 @@ func (e *engine) interruptNow(cause error) {
 	}
 	e.cause = cause
 	e.plan.Interrupt(time.Now())
+	e.stopTaken()
 	e.pump()
 	e.stopDeadline()
+}
+
+// stopTaken stops what executors have because of an interruption. The plan asks
+// for it too, but its actions wait for the log, which need not know. What is
+// durable waits all the same: it may be another engine's by now, as the log would
+// say.
+func (e *engine) stopTaken() {
+	for _, a := range e.attempts {
+		if a != nil && a.taken && !a.pool.durable {
+			a.ctx.end(e.stopCause(a, statelog.Interrupted))
+		}
+	}
 }
 
 // finishIfOver ends the engine when the plan is done and all workers are gone.

@@ -141,3 +141,38 @@ func TestFencedEngineStops(t *testing.T) {
 		require.ErrorIs(t, err, statelog.ErrFenced)
 	})
 }
+
+// What runs is told to stop at once, whatever becomes of the log (R5).
+func TestStopDoesNotWaitForTheLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		log := newWitness(true, func(_ context.Context, a statelogtest.Append) statelogtest.Fault {
+			if a.N > 2 {
+				<-gate
+			}
+			return statelogtest.Fault{}
+		})
+		stopped := make(chan time.Time, 1)
+		ex := &recorder{do: func(ctx context.Context, a *attempt) (result, error) {
+			if a.Task == "quick" {
+				return result{}, nil // its end is what the log does not take
+			}
+			<-ctx.Done()
+			stopped <- time.Now()
+			return result{}, context.Cause(ctx)
+		}}
+		r := &runner.Runner{Executor: ex, Log: log}
+		h, err := r.Start(t.Context(), tasks(task("slow"), task("quick")))
+		require.NoError(t, err)
+		synctest.Wait()
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Error(t, h.Stop(ctx))
+		require.Equal(t, start, <-stopped)
+		close(gate)
+		_, err = h.Wait(t.Context())
+		require.ErrorIs(t, err, runner.ErrInterrupted)
+	})
+}
