@@ -28,7 +28,8 @@ var mutants = []mutant{
 	{
 		"starts before the intent is durable", "runner/append.go",
 		"		e.inFlight = len(b.Records)\n",
-		"		e.inFlight = len(b.Records)\n		e.perform(b.Actions)\n		b.Actions = nil\n",
+		"		e.inFlight = len(b.Records)\n" +
+			"		e.perform(b.Actions)\n		b.Actions = nil\n",
 	},
 	{
 		"records children before their parents", "runner/append.go",
@@ -93,7 +94,8 @@ var mutants = []mutant{
 	{
 		"goes on without its lock", "runner/lock.go",
 		"		if e.over {\n			return\n		}\n		e.detaching = true\n",
-		"		if e.detaching = e.detaching || !e.over; e.detaching {\n			return\n		}\n",
+		"		if e.detaching = e.detaching || !e.over; e.detaching {\n" +
+			"			return\n		}\n",
 	},
 	{
 		"stops durable work when it loses the run", "runner/stop.go",
