@@ -61,8 +61,9 @@ func (e *engine) closedKey(rec *statelog.Record) (pool int, key string, ok bool)
 func (e *engine) forgetting() {
 	e.forgetRecorded()
 	for range e.forgets {
-		for pool, keys := range e.takeClosed() {
-			for len(keys) > 0 {
+		closed := e.takeClosed()
+		for pool := range e.def.pools.list { // always in the same order
+			for keys := closed[pool]; len(keys) > 0; {
 				n := min(len(keys), forgetAtOnce)
 				e.forgetKeys(pool, keys[:n])
 				keys = keys[n:]
