@@ -103,6 +103,9 @@ func (e *engine) enter(ctx context.Context, pool string, a *executor.Attempt) *c
 func (e *engine) ends(c *call, cause error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if c.over {
+		return // which of the two it sees first is chance
+	}
 	e.say("engine %d: ends %v: %v", e.number, c.attempt, cause)
 	c.cause = cause
 	if e.fenced && c.pool != near && !errors.Is(cause, executor.ErrDetach) &&

@@ -103,11 +103,6 @@ var mutants = []mutant{
 		"	case e.logErr != nil && pool.durable && why == statelog.Interrupted:\n",
 	},
 	{
-		"leaves those behind that got another parent", "runner/internal/plan/finish.go",
-		"	if t.over() {\n		return\n	}\n	// Also",
-		"	if t.over() || !t.admitted() {\n		return\n	}\n	// Also",
-	},
-	{
 		"waits for slots that nobody gives back", "runner/stop.go",
 		"a != nil && (a.taken || a.Resumed) {",
 		"a != nil && a.taken {",
