@@ -195,19 +195,30 @@ func (s *source) count(size int) int {
 	return int(n)
 }
 
-// texts returns the next texts. like is what they may well be.
-func (s *source) texts(like []string) []string {
+// repeated returns the next text, which may well be the last one. It only writes
+// what changes: a pointer that is written costs much while garbage is collected.
+func (s *source) repeated(last *string) string {
+	text := s.text(*last)
+	if text != *last {
+		*last = text
+	}
+	return text
+}
+
+// repeatedTexts returns the next texts, which may well be the last ones.
+func (s *source) repeatedTexts(last *[]string) []string {
 	n := s.count(1)
 	if n == 0 {
 		return nil
 	}
-	if n == len(like) && s.same(like) {
-		return like
+	if n == len(*last) && s.same(*last) {
+		return *last
 	}
 	all := make([]string, n)
 	for i := range all {
 		all[i] = s.text("")
 	}
+	*last = all
 	return all
 }
 

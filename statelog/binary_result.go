@@ -162,7 +162,7 @@ func (d *Decoder) result(s *source, base moment) *executor.Result {
 	r.ExitCode = s.fit(code)
 	r.UserCPU, r.SystemCPU = time.Duration(user), time.Duration(system)
 	if has&hasPlace != 0 {
-		r.Node = d.node(s)
+		r.Node = s.repeated(&d.node)
 	}
 	if has >= hasSignal {
 		d.rareResult(s, has, r)
@@ -172,23 +172,19 @@ func (d *Decoder) result(s *source, base moment) *executor.Result {
 
 func (d *Decoder) rareResult(s *source, has resultPresence, r *executor.Result) {
 	if has&hasSignal != 0 {
-		r.Signal = s.text(d.like.Signal)
-		d.like.Signal = r.Signal
+		r.Signal = s.repeated(&d.signal)
 	}
 	if has&hasCause != 0 {
-		r.Cause = executor.Cause(s.text(string(d.like.Cause)))
-		d.like.Cause = r.Cause
+		r.Cause = executor.Cause(s.repeated(&d.cause))
 	}
 	if has&hasMessage != 0 {
-		r.Message = s.text(d.like.Message)
-		d.like.Message = r.Message
+		r.Message = s.repeated(&d.message)
 	}
 	if has&hasLeft != 0 {
-		r.Left = s.texts(nil)
+		r.Left = s.repeatedTexts(&d.left)
 	}
 	if has&hasUnenforced != 0 {
-		r.Unenforced = s.texts(d.like.Unenforced)
-		d.like.Unenforced = r.Unenforced
+		r.Unenforced = s.repeatedTexts(&d.unenforced)
 	}
 	if has&hasFarBegin != 0 {
 		r.Start = s.far()

@@ -18,10 +18,12 @@ type Decoder struct {
 	rec Record
 	has presence // what rec has
 
-	ref, reason string
-	like        executor.Result   // the texts of the last results
-	results     []executor.Result // that were allocated and not used yet
-	atOnce      int               // how many of them
+	// What the last records and results had.
+	node, ref, reason, signal, cause, message string
+	left, unenforced                          []string
+
+	results []executor.Result // that were allocated and not used yet
+	atOnce  int               // how many of them
 }
 
 // common are the parts of nearly all records of a run. The fields of the others
@@ -167,7 +169,7 @@ func (d *Decoder) place(b []byte, i int, kind Kind, has presence) (moment, int) 
 func (d *Decoder) outcome(s *source, base moment, has presence) {
 	rec := &d.rec
 	if has&hasNode != 0 {
-		rec.Node = d.node(s)
+		rec.Node = s.repeated(&d.node)
 	}
 	if has&hasClass != 0 {
 		rec.Class = Class(s.word(classes, "class"))
@@ -181,25 +183,14 @@ func (d *Decoder) outcome(s *source, base moment, has presence) {
 	}
 }
 
-// node decodes the name of a node, which is that of the last record as a rule.
-func (d *Decoder) node(s *source) string {
-	node := s.text(d.like.Node)
-	if node != d.like.Node {
-		d.like.Node = node
-	}
-	return node
-}
-
 // rare decodes what appendOutcome appends, but for what is common.
 func (d *Decoder) rare(s *source, has presence) {
 	rec := &d.rec
 	if has&hasReason != 0 {
-		rec.Reason = s.text(d.reason)
-		d.reason = rec.Reason
+		rec.Reason = s.repeated(&d.reason)
 	}
 	if has&hasRef != 0 {
-		rec.Ref = s.text(d.ref)
-		d.ref = rec.Ref
+		rec.Ref = s.repeated(&d.ref)
 	}
 	if has&hasDelay != 0 {
 		rec.Delay = s.duration()
