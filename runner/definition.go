@@ -2,7 +2,6 @@ package runner
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -73,12 +72,9 @@ func (r *Runner) compileWithin(d *dag.DAG, limits dag.Limits) (*definition, erro
 		pools:  pools,
 		limits: limits.WithDefaults(),
 	}
-	if err := pools.checkAll(d.Tasks, checked.Templates); err != nil {
-		// And what else is wrong, in the order of the tasks.
+	if err := def.add(d.Tasks, checked.Templates, pools.check); err != nil {
+		// There may be more, of tasks that were not looked at that far.
 		return nil, multierror.Append(nil, pools.misfits(d, x)...).ErrorOrNil()
-	}
-	if err := def.add(d.Tasks, checked.Templates); err != nil {
-		return nil, err
 	}
 	return def, nil
 }
@@ -109,35 +105,53 @@ func frameOf(d *dag.DAG) dag.DAG {
 	return *frame.Clone()
 }
 
-// add adds tasks that were checked, with their templates, if no node is too small
-// for any of them.
-func (def *definition) add(tasks []dag.Task, templates []*expand.Template) error {
-	var problems *multierror.Error
+// add adds tasks, with their templates, if there is no problem with any of them.
+// check is nil if they were checked. It and the copying use all processors, since
+// for a million tasks the time goes into looking at each.
+func (def *definition) add(
+	tasks []dag.Task, templates []*expand.Template,
+	check func(*dag.Task, *expand.Template) error,
+) error {
 	base, plannedBase := len(def.tasks), len(def.planned)
-	def.tasks = slices.Grow(def.tasks, len(tasks))
-	def.planned = slices.Grow(def.planned, len(tasks))
-	var words []string
-	groups := def.pools.mark()
-	for i := range tasks {
-		t := &tasks[i]
-		planned := planTask(t, templates[i])
-		if err := def.pools.place(t, templates[i], &planned); err != nil {
-			problems = multierror.Append(problems, err)
-			if len(problems.Errors) >= maxErrors {
-				break
-			}
-			continue
-		}
-		def.tasks = append(def.tasks, copyTask(t, templates[i], &words))
-		def.planned = append(def.planned, planned)
-		def.instances += int(planned.Instances)
+	instances, groups := def.instances, def.pools.mark()
+	def.tasks = append(def.tasks, make([]taskDef, len(tasks))...)
+	def.planned = append(def.planned, make([]plan.Task, len(tasks))...)
+	problems := inParts(len(tasks), func(from, to int) []error {
+		l := loader{def, tasks, templates, check}
+		return l.load(from, to, def.tasks[base:], def.planned[plannedBase:])
+	})
+	if len(problems) == 0 {
+		problems = def.place(tasks, templates, def.planned[plannedBase:])
 	}
-	if problems == nil {
+	if len(problems) == 0 {
 		return nil
 	}
-	def.remove(base, plannedBase)
+	def.tasks, def.planned = def.tasks[:base], def.planned[:plannedBase]
+	def.instances = instances
 	def.pools.reset(groups)
-	return problems.ErrorOrNil()
+	return atOnce(problems)
+}
+
+// place finds the groups of tasks that were loaded, in their order.
+func (def *definition) place(
+	tasks []dag.Task, templates []*expand.Template, planned []plan.Task,
+) []error {
+	var problems []error
+	for i := range planned {
+		var err error
+		if p := &planned[i]; p.Group < 0 {
+			err = def.pools.placePlain(&tasks[i], int(^p.Group), p)
+		} else {
+			err = def.pools.place(&tasks[i], templates[i], p)
+		}
+		if err != nil {
+			if problems = append(problems, err); len(problems) == maxErrors {
+				break
+			}
+		}
+		def.instances += int(planned[i].Instances)
+	}
+	return problems
 }
 
 // remove takes away what was added after the given lengths.

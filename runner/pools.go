@@ -10,9 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-
-	"github.com/hashicorp/go-multierror"
 
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
@@ -145,42 +142,10 @@ func (p *pools) check(t *dag.Task, template *expand.Template) error {
 	if groups(t, template) {
 		return nil
 	}
-	if err := p.list[i].validate(jobOf(t, template)); err != nil {
+	if err := p.list[i].validate(t, template); err != nil {
 		return unfit(t, "job", err)
 	}
 	return nil
-}
-
-// checkAtOnce is how many tasks are worth a goroutine.
-const checkAtOnce = 4096
-
-// checkAll is check of many tasks, on as many processors as that is worth.
-func (p *pools) checkAll(tasks []dag.Task, templates []*expand.Template) error {
-	n := len(tasks)
-	parts := min(runtime.GOMAXPROCS(0), n/checkAtOnce+1)
-	found := make([][]error, parts)
-	var all sync.WaitGroup
-	for part := range parts {
-		all.Go(func() {
-			from, to := n*part/parts, n*(part+1)/parts
-			found[part] = p.checkSome(tasks[from:to], templates[from:to])
-		})
-	}
-	all.Wait()
-	problems := slices.Concat(found...)
-	return multierror.Append(nil, problems[:min(len(problems), maxErrors)]...).ErrorOrNil()
-}
-
-func (p *pools) checkSome(tasks []dag.Task, templates []*expand.Template) []error {
-	var problems []error
-	for i := range tasks {
-		if err := p.check(&tasks[i], templates[i]); err != nil {
-			if problems = append(problems, err); len(problems) == maxErrors {
-				break
-			}
-		}
-	}
-	return problems
 }
 
 // poolOf returns the index of a task's pool.
@@ -190,14 +155,6 @@ func (p *pools) poolOf(t *dag.Task) (int, bool) {
 	}
 	i, ok := p.byName[t.Pool]
 	return i, ok
-}
-
-// jobOf returns the job of a task with its parameters not yet put in.
-func jobOf(t *dag.Task, template *expand.Template) dag.Job {
-	if template != nil {
-		return template.Job()
-	}
-	return t.Job
 }
 
 // groups reports whether the task only groups.
@@ -216,20 +173,20 @@ func asksFor(t *dag.Task, template *expand.Template) capacity.Resources {
 	return t.Job.Resources
 }
 
+// asks reports whether a task has to be leased more than the least there is.
+func (p *pools) asks(t *dag.Task, template *expand.Template, planned *plan.Task) bool {
+	i, ok := p.poolOf(t)
+	return ok && p.list[i].allocator != nil && !planned.Barrier &&
+		len(asksFor(t, template)) > 0
+}
+
 // place finds the group of a task that was checked.
 func (p *pools) place(t *dag.Task, template *expand.Template, planned *plan.Task) error {
 	i, _ := p.poolOf(t)
-	pool := &p.list[i]
-	if pool.allocator == nil || planned.Barrier || len(asksFor(t, template)) == 0 {
-		if pool.group < 0 {
-			if err := p.satisfiable(pool, t, nil); err != nil && !planned.Barrier {
-				return err
-			}
-			pool.group = p.addGroup(i, nil)
-		}
-		planned.Group = int32(pool.group)
-		return nil
+	if !p.asks(t, template, planned) {
+		return p.placePlain(t, i, planned)
 	}
+	pool := &p.list[i]
 	resources := asksFor(t, template)
 	ask := askKey(i, resources)
 	group, ok := p.byAsk[ask]
@@ -244,15 +201,31 @@ func (p *pools) place(t *dag.Task, template *expand.Template, planned *plan.Task
 	return nil
 }
 
+// placePlain is place of a task of pool i that asks for nothing.
+func (p *pools) placePlain(t *dag.Task, i int, planned *plan.Task) error {
+	pool := &p.list[i]
+	if pool.group < 0 {
+		if err := p.satisfiable(pool, t, nil); err != nil && !planned.Barrier {
+			return err
+		}
+		pool.group = p.addGroup(i, nil)
+	}
+	planned.Group = int32(pool.group)
+	return nil
+}
+
 // validate asks the executor, and makes an error of a panic (R4): generated jobs
 // are checked where nobody else would catch it.
-func (d *poolDef) validate(job dag.Job) (err error) {
+func (d *poolDef) validate(t *dag.Task, template *expand.Template) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &executor.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	return d.executor.Validate(job)
+	if template != nil {
+		return d.executor.Validate(template.Job())
+	}
+	return d.executor.Validate(t.Job)
 }
 
 // satisfiable reports a request that no node of the pool could ever grant.

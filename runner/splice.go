@@ -19,7 +19,7 @@ func (def *definition) splice(generator int, g *generated) ([]plan.Task, error) 
 	}
 	base := len(def.tasks)
 	def.planned = nil
-	if err := def.add(tasks, templates); err != nil {
+	if err := def.add(tasks, templates, nil); err != nil {
 		return nil, err
 	}
 	err := def.name(base, tasks)

@@ -73,7 +73,7 @@ func (e *Executor) Run(ctx context.Context, a *executor.Attempt) (executor.Resul
 	words := a.Job.Command
 	if len(words) == 0 {
 		var err error
-		if words, err = split(a.Job); err != nil {
+		if words, err = split(&a.Job); err != nil {
 			return executor.Result{}, executor.Permanent(err)
 		}
 	}
@@ -160,4 +160,4 @@ func passesThrough(err error) bool {
 // Validate reports a function that does not exist, with the nearest name there
 // is, and every option, since functions take none. A name with a placeholder in
 // it is only known when the attempt runs and is looked up then.
-func (e *Executor) Validate(job dag.Job) error { return e.validate(job) }
+func (e *Executor) Validate(job dag.Job) error { return e.validate(&job) }

@@ -21,7 +21,7 @@ var errNoCommand = errors.New("inproc: no command: it must begin with the name o
 // and is looked up at run time just the same.
 var placeholder = regexp.MustCompile(`\{\{[A-Za-z0-9_-]+\}\}`)
 
-func (e *Executor) validate(job dag.Job) error {
+func (e *Executor) validate(job *dag.Job) error {
 	var problems *multierror.Error
 	if err := e.validateCommand(job); err != nil {
 		problems = multierror.Append(problems, err)
@@ -36,7 +36,7 @@ func (e *Executor) validate(job dag.Job) error {
 	return problems.ErrorOrNil()
 }
 
-func (e *Executor) validateCommand(job dag.Job) error {
+func (e *Executor) validateCommand(job *dag.Job) error {
 	name, err := firstWord(job)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (e *Executor) validateCommand(job dag.Job) error {
 }
 
 // firstWord spares definitions of a million tasks a copy of every command.
-func firstWord(job dag.Job) (string, error) {
+func firstWord(job *dag.Job) (string, error) {
 	if len(job.Command) > 0 {
 		return job.Command[0], nil
 	}
@@ -59,7 +59,7 @@ func firstWord(job dag.Job) (string, error) {
 	return words[0], nil
 }
 
-func split(job dag.Job) ([]string, error) {
+func split(job *dag.Job) ([]string, error) {
 	if job.CommandString == "" {
 		return nil, errNoCommand
 	}

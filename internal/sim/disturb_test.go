@@ -18,9 +18,9 @@ func (w *world) disturbStore() bool {
 	case !w.down && w.strikes(outage):
 		w.note("! the store is down")
 		w.down = true
-	case w.badReads == 0 && w.strikes(readFails):
+	case !w.readsFail && w.strikes(readFails):
 		w.note("! the next read fails")
-		w.badReads = 1
+		w.readsFail = true
 	case w.lock.kind == leasedLock && w.lock.holder != nil && w.lock.lostAt.IsZero() &&
 		w.lock.onLost != nil && w.strikes(lockLost):
 		w.note("! engine %d loses its lock", w.lock.holder.number)

@@ -61,6 +61,9 @@ func (w *world) drive() {
 // happen has one thing happen.
 func (w *world) happen() {
 	w.mu.Lock()
+	if w.readFailed { // all that read at once have failed, whoever was first
+		w.readsFail, w.readFailed = false, false
+	}
 	if !w.quiet && w.disturb() {
 		w.mu.Unlock()
 		return
@@ -261,7 +264,7 @@ func (w *world) rise(p *pendingAppend) {
 // calm begins the quiet phase, with mu held.
 func (w *world) calm() {
 	w.note("from here on nothing goes wrong")
-	w.quiet, w.down, w.badReads = true, false, 0
+	w.quiet, w.down, w.readsFail = true, false, false
 	for _, n := range w.nodes {
 		n.cut = false
 	}

@@ -115,8 +115,8 @@ func (l logger) read() ([]statelog.Record, error) {
 	case w.down:
 		l.unread = true
 		return nil, errStore
-	case w.badReads > 0:
-		w.badReads--
+	case w.readsFail:
+		w.readFailed = true
 		l.unread = true
 		return nil, errStore
 	case len(w.records) == 0:
@@ -224,7 +224,7 @@ func (w *world) describe(r *statelog.Record) string {
 		s += " " + r.Decision.String()
 	default: // it is about an attempt
 	}
-	if r.Task >= 0 {
+	if 0 <= r.Task && r.Task < len(w.book.chapters) { // else the check says so
 		s += fmt.Sprintf(" %s[%d]#%d", w.book.chapters[r.Task].task.Name, r.Instance, r.Attempt)
 	}
 	if slices.Contains(kindsThatEnd, r.Kind) {

@@ -88,7 +88,7 @@ var mutants = []mutant{
 	},
 	{
 		"withdraws what another engine may have started", "runner/attempt.go",
-		"	case a.Resumed:\n		a.endFirst = e.stopCause(a, why)\n		return\n",
+		"	case a.Resumed:\n		a.endFirst = why\n		return\n",
 		"",
 	},
 	{

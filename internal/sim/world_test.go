@@ -28,27 +28,28 @@ type world struct {
 	pause time.Duration // that the last choice asks for
 	options
 
-	mu       sync.Mutex // guards what follows
-	broken   error      // the first violation
-	trace    []string
-	said     []string // by engines since the last step, in no order
-	engines  []*engine
-	records  []statelog.Record
-	book     *book
-	appends  []*pendingAppend
-	zombies  []*pendingAppend // may still be applied, though nobody waits for them
-	down     bool             // the store
-	badReads int              // how many of the next reads fail
-	skew     time.Duration    // how far the wall clock was set ahead since
-	lock     lock
-	calls    []*call
-	arrived  int // calls so far
-	works    map[attempt]*work
-	messages []*message
-	sent     int // messages so far
-	nodes    map[string]*node
-	keys     map[string]attempt
-	forgets  []*pendingForget
+	mu         sync.Mutex // guards what follows
+	broken     error      // the first violation
+	trace      []string
+	said       []string // by engines since the last step, in no order
+	engines    []*engine
+	records    []statelog.Record
+	book       *book
+	appends    []*pendingAppend
+	zombies    []*pendingAppend // may still be applied, though nobody waits for them
+	down       bool             // the store
+	readsFail  bool             // the next reads do
+	readFailed bool             // one has since the last thing happened
+	skew       time.Duration    // how far the wall clock was set ahead since
+	lock       lock
+	calls      []*call
+	arrived    int // calls so far
+	works      map[attempt]*work
+	messages   []*message
+	sent       int // messages so far
+	nodes      map[string]*node
+	keys       map[string]attempt
+	forgets    []*pendingForget
 }
 
 // settings are what a replay of a seed may choose.
