@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/daggy-go/daggy/statelog"
 )
@@ -53,8 +54,34 @@ type queued struct {
 
 func newSQLite(ctx context.Context, db *sql.DB, s *statements) (*sqlite, error) {
 	var timeout int
-	err := db.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&timeout)
-	return &sqlite{db: db, sql: s, hasty: timeout == 0, turn: make(chan struct{}, 1)}, err
+	deadline := time.Now().Add(busyTimeout * time.Millisecond)
+	for {
+		err := db.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&timeout)
+		if !isBusy(err) || time.Now().After(deadline) {
+			return &sqlite{
+				db: db, sql: s, hasty: timeout == 0, turn: make(chan struct{}, 1),
+			}, err
+		}
+		// The connection is new, and sets the journal mode of a new file just when
+		// another does: for that SQLite does not wait.
+		select {
+		case <-time.After(busyPause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// busyPause is how long to wait before a connection is made again.
+const busyPause = 10 * time.Millisecond
+
+// isBusy reports whether SQLite said SQLITE_BUSY, as far as the driver tells codes.
+func isBusy(err error) bool {
+	coded, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](err)
+	return ok && coded.Code()&0xff == 5
 }
 
 func (s *sqlite) append(ctx context.Context, b *batch) (bool, error) {
