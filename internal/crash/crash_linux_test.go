@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/daggy-go/daggy/expand"
 	"github.com/daggy-go/daggy/internal/helperproc"
 	"github.com/daggy-go/daggy/statelog"
 	"github.com/daggy-go/daggy/statelog/filelog"
@@ -144,8 +145,9 @@ func instances(t *testing.T, dir string) func(task, instance int) string {
 		names = append(names, madeName(i))
 	}
 	return func(task, instance int) string {
-		if names[task] == "step" {
-			return stepName(instance)
+		switch names[task] {
+		case "step", "idle": // which are multiplied
+			return expand.InstanceName(names[task], instance)
 		}
 		return names[task]
 	}

@@ -48,11 +48,12 @@ func engine(args []string) (int, error) {
 	r := &runner.Runner{
 		Executor: fork.New(forkConfig(dir, args[1])),
 		Pools: map[string]executor.Executor{"functions": inproc.New(inproc.Config{
-			Funcs: inproc.Funcs{"murder": murder},
+			Funcs: inproc.Funcs{"murder": murder, "pause": pause},
 		})},
-		Log:      &suicidal{Log: log, at: at},
-		TempFail: true,
-		Lost:     runner.Backoff{Min: time.Millisecond, Max: 5 * time.Millisecond, Budget: -1},
+		MaxRunning: 1, // function at a time, so that the intents of others wait
+		Log:        &suicidal{Log: log, at: at},
+		TempFail:   true,
+		Lost:       runner.Backoff{Min: time.Millisecond, Max: 5 * time.Millisecond, Budget: -1},
 		// Engines die in a row here, and no task is to blame, but for one.
 		Poison: -1,
 	}
@@ -100,7 +101,13 @@ func begin(
 	if err == nil {
 		err = h.Release(ctx, "last")
 	}
-	if errors.Is(err, runner.ErrOver) || errors.Is(err, runner.ErrNothing) {
+	if err == nil || errors.Is(err, runner.ErrNothing) {
+		err = h.Pause(ctx) // takes intents back
+	}
+	if err == nil {
+		err = h.Continue(ctx)
+	}
+	if errors.Is(err, runner.ErrOver) {
 		err = nil
 	}
 	return h, err

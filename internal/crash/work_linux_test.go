@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor/inproc"
+	"github.com/daggy-go/daggy/expand"
 	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
@@ -118,6 +121,7 @@ func workflow(dir string) *dag.DAG {
 			t("sum", ok, 5, "step", "left", "right"),
 			{Name: "gate", Parents: []string{"sum"}},
 			t("last", ok, 1, "gate"), t("long", ok, 150),
+			{Name: "idle", Pool: "functions", Job: dag.Command("pause", "{{MS}}")},
 		},
 	}
 }
@@ -132,7 +136,7 @@ func expected() map[string]int {
 		fails[name] = 0
 	}
 	for i := range 7 {
-		fails[stepName(i)] = 0
+		fails[expand.InstanceName("step", i)] = 0
 	}
 	for i := range 6 {
 		fails[madeName(i)] = 0
@@ -140,6 +144,19 @@ func expected() map[string]int {
 	return fails
 }
 
-func stepName(i int) string { return fmt.Sprintf("step_%d", i+1) }
-
 func madeName(i int) string { return fmt.Sprintf("made%d", i) }
+
+// pause is a function that takes so many milliseconds. Of several of them the
+// intents wait for the one at work.
+func pause(ctx context.Context, c *inproc.Call) error {
+	ms, err := strconv.Atoi(c.Args[0])
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(time.Duration(ms) * time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
