@@ -44,3 +44,15 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// passes waits for a time, and reports false if something else ends first.
+func passes(d time.Duration, ends <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ends:
+		return false
+	}
+}

@@ -80,9 +80,9 @@ type engine struct {
 	// doubtful: it is not known whether records were added, or may be yet. It
 	// belongs to whoever appends.
 	doubtful bool
-	// closed are the keys of attempts that durable executors may forget, by
-	// pool, and forgets says that there are some. Nil: no executor is durable.
-	closed  map[int][]string
+	// closed are attempts that durable executors may forget, by pool, and forgets
+	// says that there are some. Nil: no executor is durable.
+	closed  [][]attemptRef
 	forgets chan struct{}
 
 	wake     chan struct{} // tells the appender that there is something to append

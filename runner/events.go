@@ -234,14 +234,8 @@ func (e *engine) tellAll(observers []watcher, after *uint64) {
 		// They miss nothing while the log is away, and wait for it as the run does.
 		e.logger.Warn("observers cannot read the log",
 			slog.String("run", e.run), slog.Any("err", err))
-		pause := time.NewTimer(storePause.Delay(*after, 0, n))
-		select {
-		case <-pause.C:
-		case <-e.ended:
-			pause.Stop()
-			if n > 3 {
-				return
-			}
+		if !passes(storePause.Delay(*after, 0, n), e.ended) && n > 3 {
+			return
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/daggy-go/daggy/executor"
@@ -17,97 +18,72 @@ const forgetAtOnce = 1000
 // forgetPause is how long to wait before an executor is asked again.
 var forgetPause = plan.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
 
-// forgetClosed notes the keys of attempts of durable executors whose end is
-// durable now (E5). It is called with mu held.
+// attemptRef is what the key of an attempt derives from.
+type attemptRef struct{ task, instance, number int32 }
+
+// noteClosed notes an attempt of a durable executor that the record closes, and
+// reports whether it is one. Its end is durable, so that the executor may forget it
+// (E5). What engines before this one recorded is noted too: they may not have come
+// to say it.
+func (e *engine) noteClosed(rec *statelog.Record) bool {
+	switch rec.Kind {
+	case statelog.Done, statelog.Lost, statelog.NotStarted:
+	default:
+		return false
+	}
+	pool := e.def.pools.groups[e.plan.Group(rec.Task)].pool
+	if rec.Attempt == 0 || !e.def.pools.list[pool].durable {
+		return false // a barrier has no attempt
+	}
+	e.closed[pool] = append(e.closed[pool],
+		attemptRef{int32(rec.Task), int32(rec.Instance), int32(rec.Attempt)})
+	return true
+}
+
+// forgetClosed has executors told of the attempts that records close which have
+// just become durable. It is called with mu held.
 func (e *engine) forgetClosed(recs []statelog.Record) {
 	if e.forgets == nil {
 		return
 	}
 	noted := false
 	for i := range recs {
-		if pool, key, ok := e.closedKey(&recs[i]); ok {
-			e.closed[pool] = append(e.closed[pool], key)
-			noted = true
-		}
+		noted = e.noteClosed(&recs[i]) || noted
 	}
 	if noted {
-		select {
-		case e.forgets <- struct{}{}:
-		default:
-		}
+		e.wakeForgetting()
 	}
 }
 
-// closedKey returns the key of the attempt that a record closes, and its pool, if
-// its executor is durable.
-func (e *engine) closedKey(rec *statelog.Record) (pool int, key string, ok bool) {
-	switch rec.Kind {
-	case statelog.Done, statelog.Lost, statelog.NotStarted:
+func (e *engine) wakeForgetting() {
+	select {
+	case e.forgets <- struct{}{}:
 	default:
-		return 0, "", false
 	}
-	if rec.Attempt == 0 {
-		return 0, "", false // a barrier
-	}
-	pool = e.def.pools.groups[e.plan.Group(rec.Task)].pool
-	if !e.def.pools.list[pool].durable {
-		return 0, "", false
-	}
-	return pool, attemptKey(e.key, rec.Task, rec.Instance, rec.Attempt), true
 }
 
 // forgetting is the goroutine that tells durable executors which keys they need not
-// keep anything of. What another engine could not tell them comes first.
+// keep anything of.
 func (e *engine) forgetting() {
-	e.forgetRecorded()
 	for range e.forgets {
-		closed := e.takeClosed()
-		for pool := range e.def.pools.list { // always in the same order
-			for keys := closed[pool]; len(keys) > 0; {
-				n := min(len(keys), forgetAtOnce)
-				e.forgetKeys(pool, keys[:n])
-				keys = keys[n:]
+		for pool, closed := range e.takeClosed() {
+			for refs := range slices.Chunk(closed, forgetAtOnce) {
+				keys := make([]string, len(refs))
+				for i, r := range refs {
+					keys[i] = attemptKey(e.key, int(r.task), int(r.instance), int(r.number))
+				}
+				e.forgetKeys(pool, keys)
 			}
 		}
 	}
 }
 
-func (e *engine) takeClosed() map[int][]string {
+func (e *engine) takeClosed() [][]attemptRef {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	closed := e.closed
-	e.closed = map[int][]string{}
+	e.closed = make([][]attemptRef, len(closed))
 	return closed
-}
-
-// forgetRecorded repeats what engines before this one may not have said.
-func (e *engine) forgetRecorded() {
-	keys := map[int][]string{}
-	for rec, err := range e.log.Read(e.ctx, e.run, 0) {
-		if err != nil {
-			e.logger.Warn("attempts cannot be forgotten, for the log cannot be read",
-				slog.String("run", e.run), slog.Any("err", err))
-			return
-		}
-		if rec.Seq > e.from {
-			break
-		}
-		e.mu.Lock()
-		pool, key, ok := e.closedKey(&rec)
-		e.mu.Unlock()
-		if !ok {
-			continue
-		}
-		if keys[pool] = append(keys[pool], key); len(keys[pool]) == forgetAtOnce {
-			e.forgetKeys(pool, keys[pool])
-			keys[pool] = nil
-		}
-	}
-	for pool := range e.def.pools.list {
-		if len(keys[pool]) > 0 {
-			e.forgetKeys(pool, keys[pool])
-		}
-	}
 }
 
 // forgetKeys tells an executor until it has heard, or the run is over and it does
@@ -123,11 +99,7 @@ func (e *engine) forgetKeys(pool int, keys []string) {
 		if err == nil {
 			return
 		}
-		pause := time.NewTimer(forgetPause.Delay(uint64(pool), 0, n))
-		select {
-		case <-pause.C:
-		case <-e.ended:
-			pause.Stop()
+		if !passes(forgetPause.Delay(uint64(pool), 0, n), e.ended) {
 			e.logger.Warn("executor does not forget attempts that are recorded",
 				slog.String("run", e.run), slog.String("pool", def.name),
 				slog.Int("attempts", len(keys)), slog.Any("err", err))

@@ -244,7 +244,13 @@ func (e *engine) fold(rec *statelog.Record) error {
 	if rec.Kind == statelog.Reopened {
 		e.closedAt = time.Time{}
 	}
-	return e.plan.Apply(rec, spliced)
+	if err := e.plan.Apply(rec, spliced); err != nil {
+		return err
+	}
+	if e.forgets != nil {
+		e.noteClosed(rec)
+	}
+	return nil
 }
 
 // retryNow is Retry of a run that this engine is at work on.

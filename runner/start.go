@@ -116,7 +116,8 @@ func (r *Runner) engine(ctx context.Context, id string, def *definition) (*engin
 	for i := range def.pools.list {
 		e.pools = append(e.pools, &workers{poolDef: &def.pools.list[i]})
 		if def.pools.list[i].durable && e.forgets == nil {
-			e.closed, e.forgets = map[int][]string{}, make(chan struct{}, 1)
+			e.closed = make([][]attemptRef, len(def.pools.list))
+			e.forgets = make(chan struct{}, 1)
 		}
 	}
 	e.ctx, e.stop = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -242,6 +243,7 @@ func (e *engine) begin(first func()) *Handle {
 	}
 	if e.forgets != nil {
 		e.watching.Go(e.forgetting)
+		e.wakeForgetting() // to repeat what was recorded before
 	}
 	e.watchLock()
 	if n := len(e.runner.Observers); n > 0 {
