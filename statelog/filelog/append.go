@@ -5,11 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
-	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/statelog"
 )
 
@@ -99,7 +96,7 @@ func (l *Log) append(id string, after uint64, recs []statelog.Record) error {
 		l.removeSides(b.sides)
 	}
 	if errors.Is(err, statelog.ErrNoRun) {
-		err = l.noRun(id)
+		err = statelog.ErrNoRun
 	}
 	return err
 }
@@ -119,23 +116,11 @@ func (l *Log) compare(id string, after uint64, exactly bool) error {
 	case closed:
 		return ErrClosed
 	case r == nil && after > 0:
-		return l.noRun(id)
+		return statelog.ErrNoRun
 	case after < end, exactly && after != end:
 		return statelog.ErrFenced
 	}
 	return nil
-}
-
-// noRun is ErrNoRun with the run that was probably meant.
-func (l *Log) noRun(id string) error {
-	l.mu.Lock()
-	ids := slices.Collect(maps.Keys(l.runs))
-	l.mu.Unlock()
-	slices.Sort(ids)
-	if near := dag.Nearest(id, ids); near != "" {
-		return fmt.Errorf("%w, did you mean %q?", statelog.ErrNoRun, near)
-	}
-	return statelog.ErrNoRun
 }
 
 // encode writes what the batch adds to memory, and large records to files of

@@ -30,7 +30,7 @@ func (l *Log) Read(
 		case closed:
 			err = ErrClosed
 		case r == nil:
-			err = l.noRun(id)
+			err = statelog.ErrNoRun
 		default:
 			err = l.read(ctx, r, after, end, yield)
 		}
