@@ -57,6 +57,8 @@ func TestViolationsAreFound(t *testing.T) {
 		{"log imports another", "statelog/filelog/x.go", "./statelog/memlog", true},
 		{"streamlog imports the default", "statelog/streamlog/x.go", "./statelog/memlog", false},
 		{"streamlog imports another", "statelog/streamlog/x.go", "./statelog/filelog", true},
+		{"log imports what logs share", "statelog/sqllog/x.go", "./statelog/internal/lease", false},
+		{"what logs share imports one", "statelog/internal/x/x.go", "./statelog/memlog", true},
 		{"log imports the runner", "statelog/memlog/x.go", "./runner", true},
 		{"runner imports its default", "runner/x.go", "./executor/fork", false},
 		{"runner imports another executor", "runner/x.go", "./executor/slurm", true},

@@ -67,13 +67,20 @@ var rules = []rule{
 	},
 	{
 		"statelog/redislog",
-		[]string{"dag", "expand", "executor", "statelog", "internal/..."},
+		[]string{
+			"dag", "expand", "executor", "statelog", "statelog/internal/...", "internal/...",
+		},
 		"it is a back end that also writes documents, and instances have names in them",
 	},
 	{
 		"statelog/*",
-		[]string{"dag", "executor", "statelog", "internal/..."},
+		[]string{"dag", "executor", "statelog", "statelog/internal/...", "internal/..."},
 		"a back end imports its parent and never another one, so that programs link what they use",
+	},
+	{
+		"statelog/internal/...",
+		[]string{"dag", "executor", "statelog", "statelog/internal/...", "internal/..."},
+		"it is what back ends have in common, and knows none of them",
 	},
 	{
 		"statelog/*/internal/...",

@@ -11,11 +11,8 @@ import (
 // server does.
 var ErrUnsuited = errors.New("redislog: the client cannot keep a log")
 
-var (
-	// errReplicas: the records are on the server, and on too few others.
-	errReplicas = errors.New("too few replicas have it")
-	errClosed   = errors.New("the log is closed")
-)
+// errReplicas: the records are on the server, and on too few others.
+var errReplicas = errors.New("too few replicas have it")
 
 // verdict makes an error of what a script answered.
 func verdict(answer []any) error {

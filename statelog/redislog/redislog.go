@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/daggy-go/daggy/statelog"
+	"github.com/daggy-go/daggy/statelog/internal/lease"
 )
 
 // Config says how a log is kept. The zero Config works.
@@ -48,7 +49,6 @@ type Config struct {
 type Log struct {
 	client         redis.UniversalClient
 	keys           keys
-	lease          time.Duration
 	replicas       int
 	replicaTimeout time.Duration
 	logger         *slog.Logger
@@ -57,7 +57,7 @@ type Log struct {
 	count  atomic.Uint64 // of batches
 	memory memory
 
-	locks     locks
+	leases    *lease.Keeper
 	documents *documents // nil: none are written
 	close     func() error
 }
@@ -81,15 +81,16 @@ func New(client redis.UniversalClient, c Config) (*Log, error) {
 		return nil, fmt.Errorf("redislog: %w", err)
 	}
 	l := &Log{
-		client: client, lease: c.Lease,
-		replicas: c.Replicas, replicaTimeout: c.ReplicaTimeout, logger: c.Logger,
+		client: client, replicas: c.Replicas, replicaTimeout: c.ReplicaTimeout, logger: c.Logger,
 	}
 	// It never fails.
 	_, _ = rand.Read(l.id[:])
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)
 	}
-	l.keys = newKeys(c.Prefix, hex.EncodeToString(l.id[:]))
+	id := hex.EncodeToString(l.id[:])
+	l.keys = newKeys(c.Prefix, id)
+	l.leases = lease.New(locks{log: l, id: id, lease: c.Lease}, c.Lease, c.Lease*2/3)
 	if !c.NoDocuments {
 		l.documents = newDocuments(l)
 	}
@@ -162,7 +163,7 @@ func (c *Config) unsuited(client redis.UniversalClient) (found []error) {
 func (l *Log) Close() error { return l.close() }
 
 func (l *Log) closeAll() error {
-	l.locks.close()
+	l.leases.Close()
 	if l.documents == nil {
 		return nil
 	}

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/daggy-go/daggy/statelog"
+	"github.com/daggy-go/daggy/statelog/internal/lease"
 )
 
 // A Dialect is the SQL that a database understands.
@@ -51,10 +51,7 @@ type Log struct {
 	store  store
 	sql    statements
 	memory memory
-
-	// mu guards leases: the locks of this Log.
-	mu     sync.Mutex
-	leases map[holder]*lease
+	leases *lease.Keeper
 }
 
 var (
@@ -75,7 +72,8 @@ func Open(ctx context.Context, db *sql.DB, c Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqllog: %w", err)
 	}
-	l := &Log{config: c, sql: newStatements(c), leases: make(map[holder]*lease)}
+	l := &Log{config: c, sql: newStatements(c)}
+	l.leases = lease.New(locks{l}, c.Lease, c.Lease/2)
 	switch c.Dialect {
 	case Postgres:
 		l.store = &postgres{db: db, sql: &l.sql}
