@@ -140,9 +140,31 @@ func BenchmarkLine(b *testing.B) {
 	}
 }
 
+// BenchmarkNews is what a node of a fleet that is half full costs when it says what
+// others take of it, while one of ten is away.
+func BenchmarkNews(b *testing.B) {
+	for _, nodes := range []int{3, 1000} {
+		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
+			a := fleet(nodes)
+			for i, n := range a.Nodes() {
+				if i%10 == 9 {
+					a.Suspend(n.Name, "unreachable")
+				}
+			}
+			taken := [2]capacity.Resources{cores(1), ask(2, 1024)}
+			n := a.Nodes()[0]
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				a.SetNode(capacity.Node{Name: n.Name, Total: n.Total, Taken: taken[i%2]})
+			}
+		})
+	}
+}
+
 // The line and the search take no memory, and leases take it in slabs.
 func TestAllocations(t *testing.T) {
-	a := fleet(10)
+	a := fleet(1000)
+	a.Suspend("node0007", "unreachable")
 	r := prepare(t, a, ask(2, 1024))
 	once := func(l *capacity.Lease, err error) {
 		if err != nil {

@@ -28,7 +28,12 @@
 //     does not may be overtaken [MaxOvertaken] times. After that a node is
 //     reserved for it: of what it needs there, others get only what it leaves
 //     over. Until then, and on all other nodes, nobody is held up.
-//   - A refusal explains itself: see [RefusedError].
+//   - A refusal explains itself: see [RefusedError] and [Allocator.Explain].
+//
+// Nodes that are far away are not always there, and may have other users. One that
+// is suspended, or of which it is not known yet what it has, takes no work but is
+// expected to: what needs it waits, and is not refused for ever. What others take
+// of a node is not free, but still counts as what it has.
 //
 // What starves nobody still needs leases to end. If those on the reserved node
 // do not, further nodes are reserved one by one, after MaxOvertaken more

@@ -21,6 +21,15 @@ func Audit(a *Allocator) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b := &a.book
+	away := 0
+	for _, n := range b.nodes {
+		if n.away {
+			away++
+		}
+	}
+	if away != b.away {
+		return fmt.Errorf("%d nodes are away, not %d", away, b.away)
+	}
 	if len(b.freed) > 0 {
 		return fmt.Errorf("%d nodes not served yet", len(b.freed))
 	}
@@ -46,7 +55,7 @@ func (b *book) auditNode(row int, n *node) error {
 	switch {
 	case n.row != row:
 		return fmt.Errorf("in row %d, not %d", row, n.row)
-	case b.open[row] != (n.present && !n.draining):
+	case b.open[row] != (n.present && !n.draining && n.suspended == "" && !n.unknown):
 		return fmt.Errorf("open: %v", b.open[row])
 	case !n.present && n.leases == 0:
 		return fmt.Errorf("not forgotten")
@@ -56,9 +65,9 @@ func (b *book) auditNode(row int, n *node) error {
 		return fmt.Errorf("reserved, but takes no work")
 	}
 	for c, name := range b.names {
-		if room := b.room[row*len(b.names)+c]; room != n.total[c]-n.used[c]-n.held[c] {
-			return fmt.Errorf("room for %d %s, of %d - %d - %d",
-				room, name, n.total[c], n.used[c], n.held[c])
+		if room := b.room[row*len(b.names)+c]; room != n.free(c)-n.held[c] {
+			return fmt.Errorf("room for %d %s, of %d - %d - %d - %d",
+				room, name, n.total[c], n.taken[c], n.used[c], n.held[c])
 		}
 		if n.held[c] > n.total[c] {
 			return fmt.Errorf("%d %s reserved of %d", n.held[c], name, n.total[c])

@@ -15,8 +15,10 @@ type ledger struct {
 
 	// The search reads these two only. They lie flat, because it walks over
 	// all nodes at every question.
-	room []int64 // len(nodes) rows of len(names): total - used - held
-	open []bool  // len(nodes): present and not draining
+	room []int64 // len(nodes) rows of len(names): total - taken - used - held
+	open []bool  // len(nodes): takes work
+
+	away int // how many nodes are expected back, see node.away
 
 	// era changes whenever the answer to "could any node ever" may.
 	era uint64
@@ -25,16 +27,19 @@ type ledger struct {
 // A node is one row. It outlives its removal while something is leased on it,
 // because that still runs there, also if the node comes back.
 type node struct {
-	name     string
-	row      int
-	present  bool
-	draining bool
-	leases   int
-	holds    []hold
+	name      string
+	row       int
+	present   bool
+	draining  bool
+	suspended string
+	unknown   bool
+	away      bool // takes no work now, and counts for what could ever fit
+	leases    int
+	holds     []hold
 
-	// By column. used may exceed total (Restore, or a total that shrank);
-	// held never does.
-	total, used, held []int64
+	// By column. used and taken may exceed total (Restore, or a total that
+	// shrank); held never does.
+	total, taken, used, held []int64
 }
 
 // A hold is what is set aside for someone who waits, and the order of arrival.
@@ -227,14 +232,26 @@ func (l *ledger) resolve(d *demand) {
 	}
 	d.possible = false
 	for row, n := range l.nodes {
-		if l.open[row] {
+		if l.open[row] || n.away {
 			d.possible = n.couldFit(d.needs) || d.possible
+		}
+	}
+	if !d.possible {
+		return
+	}
+	for i := range d.needs {
+		if d.needs[i].column < 0 { // a node that is unknown may have some
+			d.needs[i].column = l.column(d.needs[i].name)
 		}
 	}
 }
 
-// couldFit reports whether n is big enough for needs and notes its totals.
+// couldFit reports whether n is big enough for needs, or may be, and notes its
+// totals.
 func (n *node) couldFit(needs []need) bool {
+	if n.unknown {
+		return true
+	}
 	could := true
 	for i := range needs {
 		var total int64

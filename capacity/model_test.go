@@ -99,9 +99,17 @@ func (m *model) resources(largest int64) capacity.Resources {
 func (m *model) step(t *testing.T) {
 	t.Helper()
 	name := string(rune('a' + m.rng.IntN(5)))
-	switch m.rng.IntN(26) {
+	switch m.rng.IntN(30) {
 	case 0, 1:
 		m.SetNode(capacity.Node{Name: name, Total: m.resources(30)})
+	case 16:
+		m.SetNode(capacity.Node{
+			Name: name, Total: m.resources(30), Taken: m.resources(10), Unknown: m.rng.IntN(8) == 0,
+		})
+	case 17:
+		m.Suspend(name, "of the model")
+	case 18, 19:
+		m.Resume(name)
 	case 2:
 		m.Drain(name)
 	case 3:
@@ -169,8 +177,8 @@ func (m *model) try(t *testing.T, req capacity.Resources) {
 		if n.Draining {
 			continue
 		}
-		possible = possible || within(demand, n.Total, nil)
-		if !within(demand, n.Free, n.Reserved) {
+		possible = possible || n.Unknown || within(demand, n.Total, nil)
+		if n.Unknown || n.Suspended != "" || !within(demand, n.Free, n.Reserved) {
 			continue
 		}
 		impact := new(big.Rat)
@@ -228,11 +236,14 @@ func (m *model) check(t *testing.T) {
 	for _, n := range m.Nodes() {
 		require.Equal(t, leases[n.Name], n.Leases)
 		for name := range n.Total {
-			require.Equal(t, n.Total[name]-used[n.Name][name], n.Free[name], "%s %s", n.Name, name)
+			require.Equal(t, n.Total[name]-n.Taken[name]-used[n.Name][name], n.Free[name],
+				"%s %s", n.Name, name)
 		}
 		for name, amount := range n.Reserved {
 			require.LessOrEqual(t, amount, n.Total[name])
 		}
-		require.False(t, n.Draining && n.Reserved != nil, "reserved on a draining node")
+		if n.Draining || n.Suspended != "" || n.Unknown {
+			require.Nil(t, n.Reserved, "reserved on a node that takes no work")
+		}
 	}
 }

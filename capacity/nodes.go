@@ -7,6 +7,13 @@ type Node struct {
 	// Total is what there is, [MaxAmount] of each at most. Nil: nothing. A
 	// resource that is not named is not there; a negative amount counts as 0.
 	Total Resources
+	// Taken is what others than this Allocator use of it: that is not free now,
+	// but can be again. Nil: nothing.
+	Taken Resources
+	// Unknown: what it has is not known yet, so Total and Taken are not looked
+	// at. It takes no work, and as long as it is there nothing is refused for
+	// ever, because it may turn out to be big enough for anything.
+	Unknown bool
 }
 
 // NodeInfo describes a node at one moment.
@@ -15,9 +22,11 @@ type NodeInfo struct {
 	// Total is what there is. It has no zeros, except for resources that are
 	// leased all the same.
 	Total Resources
-	// Free is what is not leased of each resource in Total. It is negative
-	// where more is leased than there is, see [Allocator.Restore].
+	// Free is what is neither leased nor taken of each resource in Total. It is
+	// negative where that is more than there is, see [Allocator.Restore].
 	Free Resources
+	// Taken is what others use. Nil: nothing.
+	Taken Resources
 	// Reserved is what is kept free, or will be when it gets free, for
 	// requests that have been overtaken too often. Nil: nothing.
 	Reserved Resources
@@ -25,15 +34,21 @@ type NodeInfo struct {
 	Leases int
 	// Draining: nothing new is placed here.
 	Draining bool
+	// Suspended says why nothing new is placed here for now. "": it is not
+	// suspended.
+	Suspended string
+	// Unknown: what it has is not known yet.
+	Unknown bool
 }
 
-// SetNode adds a node, or gives the one of that name another total. Leases are
+// SetNode adds a node, or gives the one of that name other amounts. Leases are
 // not affected: if the node shrinks below what is leased, nothing is placed
-// there until enough has been released. A draining node goes on draining.
+// there until enough has been released. A node that drains or is suspended
+// remains so.
 func (a *Allocator) SetNode(n Node) {
 	a.mu.Lock()
 	row := a.book.node(n.Name)
-	a.book.setTotal(row, n.Total)
+	a.book.set(row, n)
 	a.book.nodeChanged(row)
 	a.unlock(true)
 }
@@ -46,6 +61,22 @@ func (a *Allocator) Drain(name string) bool { return a.setDraining(name, true) }
 func (a *Allocator) Undrain(name string) bool { return a.setDraining(name, false) }
 
 func (a *Allocator) setDraining(name string, draining bool) bool {
+	return a.change(name, func(n *node) { n.draining = draining })
+}
+
+// Suspend keeps new leases from a node for now, because of why, which refusals
+// repeat. Unlike a draining node it is expected back: what only this node could
+// satisfy has to wait, and is not refused for ever. It reports whether there is
+// such a node. An empty why ends the suspension, like [Allocator.Resume].
+func (a *Allocator) Suspend(name, why string) bool {
+	return a.change(name, func(n *node) { n.suspended = why })
+}
+
+// Resume takes Suspend back. It reports whether there is such a node.
+func (a *Allocator) Resume(name string) bool { return a.Suspend(name, "") }
+
+// change alters the state of a node.
+func (a *Allocator) change(name string, alter func(*node)) bool {
 	a.mu.Lock()
 	row, ok := a.book.find(name)
 	if !ok || !a.book.nodes[row].present {
@@ -53,7 +84,7 @@ func (a *Allocator) setDraining(name string, draining bool) bool {
 		return false
 	}
 	n := a.book.nodes[row]
-	n.draining = draining
+	alter(n)
 	a.book.changed(n)
 	a.book.nodeChanged(n)
 	a.unlock(true)
@@ -93,23 +124,29 @@ func (a *Allocator) Nodes() []NodeInfo {
 
 func (l *ledger) info(n *node) NodeInfo {
 	info := NodeInfo{
-		Name:     n.name,
-		Total:    Resources{},
-		Free:     Resources{},
-		Leases:   n.leases,
-		Draining: n.draining,
+		Name:      n.name,
+		Total:     Resources{},
+		Free:      Resources{},
+		Leases:    n.leases,
+		Draining:  n.draining,
+		Suspended: n.suspended,
+		Unknown:   n.unknown,
+	}
+	note := func(to *Resources, name string, amount int64) {
+		if amount > 0 && *to == nil {
+			*to = Resources{}
+		}
+		if amount > 0 {
+			(*to)[name] = amount
+		}
 	}
 	for c, name := range l.names {
-		if n.total[c] > 0 || n.used[c] > 0 {
+		if n.total[c] > 0 || n.used[c] > 0 || n.taken[c] > 0 {
 			info.Total[name] = n.total[c]
-			info.Free[name] = n.total[c] - n.used[c]
+			info.Free[name] = n.free(c)
 		}
-		if n.held[c] > 0 {
-			if info.Reserved == nil {
-				info.Reserved = Resources{}
-			}
-			info.Reserved[name] = n.held[c]
-		}
+		note(&info.Taken, name, n.taken[c])
+		note(&info.Reserved, name, n.held[c])
 	}
 	return info
 }

@@ -15,6 +15,7 @@ func (l *ledger) node(name string) *node {
 	n := &node{
 		name:  name,
 		total: make([]int64, width),
+		taken: make([]int64, width),
 		used:  make([]int64, width),
 		held:  make([]int64, width),
 	}
@@ -40,23 +41,30 @@ func (l *ledger) number(from int) {
 	}
 }
 
-// setTotal makes n present with these amounts.
-func (l *ledger) setTotal(n *node, total Resources) {
-	for name := range total {
+// set makes n present with these amounts.
+func (l *ledger) set(n *node, to Node) {
+	if to.Unknown {
+		to.Total, to.Taken = nil, nil
+	}
+	for name := range to.Total {
+		l.column(name)
+	}
+	for name := range to.Taken {
 		l.column(name)
 	}
 	for c, name := range l.names {
-		n.total[c] = min(max(total[name], 0), MaxAmount)
-		l.room[n.row*len(l.names)+c] = n.total[c] - n.used[c] - n.held[c]
+		n.total[c] = min(max(to.Total[name], 0), MaxAmount)
+		n.taken[c] = min(max(to.Taken[name], 0), MaxAmount)
+		l.room[n.row*len(l.names)+c] = n.free(c) - n.held[c]
 	}
-	n.present = true
+	n.present, n.unknown = true, to.Unknown
 	l.changed(n)
 }
 
 // retire makes n absent. tidy has to follow when nothing refers to n.
 func (l *ledger) retire(n *node) {
-	l.setTotal(n, nil)
-	n.present, n.draining = false, false
+	l.set(n, Node{})
+	n.present, n.draining, n.suspended = false, false, ""
 	l.changed(n)
 }
 
@@ -69,7 +77,15 @@ func (l *ledger) tidy(n *node) {
 
 // changed has to follow every change of who takes work or of how big they are.
 func (l *ledger) changed(n *node) {
-	l.open[n.row] = n.present && !n.draining
+	if n.away {
+		l.away--
+	}
+	takes := n.present && !n.draining
+	n.away = takes && (n.unknown || n.suspended != "")
+	if n.away {
+		l.away++
+	}
+	l.open[n.row] = takes && !n.away
 	l.era++
 }
 
@@ -84,6 +100,7 @@ func (l *ledger) column(name string) int {
 	for row, n := range l.nodes {
 		room = append(append(room, l.room[row*width:(row+1)*width]...), 0)
 		n.total = append(n.total, 0)
+		n.taken = append(n.taken, 0)
 		n.used = append(n.used, 0)
 		n.held = append(n.held, 0)
 	}
