@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/daggy-go/daggy/runner/internal/plan"
@@ -99,7 +100,7 @@ func (e *engine) lacks(task int) Reason {
 	pool := &e.def.pools.list[g.pool]
 	if pool.allocator != nil {
 		if err := pool.refusal(g.resources); err != nil {
-			return Reason{Kind: WaitsForCapacity, Text: err.Error()}
+			return Reason{Kind: WaitsForCapacity, Text: explained(pool, g, err)}
 		}
 	}
 	return Reason{
@@ -107,6 +108,15 @@ func (e *engine) lacks(task int) Reason {
 		Text: fmt.Sprintf("%d attempts run in pool %q and others are ahead of it",
 			e.pools[g.pool].count, pool.name),
 	}
+}
+
+// explained is a refusal and, where there is a choice, what each node has to say.
+func explained(pool *poolDef, g groupDef, err error) string {
+	nodes := pool.allocator.Explain(g.resources)
+	if !strings.Contains(nodes, "; ") { // one node, which the refusal names
+		return err.Error()
+	}
+	return err.Error() + ": " + nodes
 }
 
 func (e *engine) names(tasks []int32) []string {
