@@ -37,8 +37,13 @@ var rules = []rule{
 	},
 	{
 		"executor/remote/agent",
-		[]string{"dag", "expand", "capacity", "executor", "executor/remote", "internal/..."},
-		"the two ends of one protocol; the agent is given the executor that it serves",
+		[]string{
+			"dag", "expand", "capacity", "executor", "executor/remote",
+			"executor/remote/internal/...", "executor/fork", "statelog", "statelog/filelog",
+			"internal/...",
+		},
+		"it is the engine of its node: it is given the executor that it serves, or takes the" +
+			" runner's default, and keeps its journal in a log of files",
 	},
 	{
 		// The compiler keeps one from the internal packages of another.

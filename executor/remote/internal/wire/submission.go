@@ -1,0 +1,287 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+)
+
+// What becomes of an output.
+const (
+	Keep = ""     // it is kept until it is acknowledged
+	Drop = "drop" // it is thrown away
+	Join = "join" // of stderr: it goes where stdout goes, in the order of writing
+)
+
+// A Submission is an attempt that a client wants to be run.
+type Submission struct {
+	Key                 string
+	Run, Task, Instance string
+	Index, Number       int
+	Job                 dag.Job
+	PoolOptions         map[string]any
+	// Node is what the engine calls the daemon's machine.
+	Node string
+	// Resumed: the engine's log had the attempt before.
+	Resumed bool
+	Ref     string
+	// Lease is how long the attempt goes on without a renewal. 0: for ever.
+	Lease time.Duration
+	// Stdout is Keep or Drop, Stderr also Join.
+	Stdout, Stderr string
+}
+
+// Append appends s as JSON, without a line end. It fails if JSON cannot hold it:
+// texts that are not UTF-8, options that encoding/json refuses.
+func (s *Submission) Append(b []byte) ([]byte, error) {
+	if err := s.encodable(); err != nil {
+		return b, err
+	}
+	before := len(b)
+	w := writer{b: b}
+	w.open()
+	w.text("key", s.Key)
+	w.text("run", s.Run)
+	w.text("task", s.Task)
+	if s.Instance != s.Task {
+		w.text("instance", s.Instance)
+	}
+	w.int("index", int64(s.Index))
+	w.int("number", int64(s.Number))
+	w.name("job")
+	err := w.job(&s.Job)
+	if err == nil {
+		err = w.options("poolOptions", s.PoolOptions)
+	}
+	if err != nil {
+		return b[:before], err
+	}
+	w.text("node", s.Node)
+	w.bool("resumed", s.Resumed)
+	w.text("ref", s.Ref)
+	w.seconds("leaseSeconds", s.Lease)
+	w.text("stdout", s.Stdout)
+	w.text("stderr", s.Stderr)
+	w.close()
+	return w.b, nil
+}
+
+func (w *writer) job(j *dag.Job) error {
+	w.open()
+	defer w.close()
+	w.texts("command", j.Command)
+	w.text("commandString", j.CommandString)
+	w.texts("environment", j.Environment)
+	w.text("workDir", j.WorkDir)
+	w.seconds("timeLimitSeconds", j.TimeLimit)
+	if len(j.Resources) > 0 {
+		w.resources("resources", j.Resources)
+	}
+	return w.options("options", j.Options)
+}
+
+func (w *writer) resources(name string, r dag.Resources) {
+	w.name(name)
+	w.open()
+	for _, resource := range slices.Sorted(maps.Keys(r)) {
+		if !w.bare {
+			w.b = append(w.b, ',')
+		}
+		w.bare = false
+		w.b = appendString(w.b, resource)
+		w.b = append(w.b, ':')
+		w.b = strconv.AppendInt(w.b, r[resource], 10)
+	}
+	w.close()
+}
+
+// options writes what encoding/json makes of it, which sorts the members.
+func (w *writer) options(name string, options map[string]any) error {
+	if len(options) == 0 {
+		return nil
+	}
+	data, err := json.Marshal(options)
+	if err != nil {
+		return bad(name, err.Error())
+	}
+	w.name(name)
+	w.b = append(w.b, data...)
+	return nil
+}
+
+// encodable looks for texts that JSON cannot hold.
+func (s *Submission) encodable() error {
+	for _, t := range [...]struct{ field, text string }{
+		{"run", s.Run},
+		{"task", s.Task},
+		{"instance", s.Instance},
+		{"node", s.Node},
+		{"ref", s.Ref},
+		{"job.commandString", s.Job.CommandString},
+		{"job.workDir", s.Job.WorkDir},
+	} {
+		if !utf8.ValidString(t.text) {
+			return notUTF8(t.field, t.text)
+		}
+	}
+	for i, word := range s.Job.Command {
+		if !utf8.ValidString(word) {
+			return notUTF8(fmt.Sprintf("job.command[%d]", i), word)
+		}
+	}
+	for i, entry := range s.Job.Environment {
+		if !utf8.ValidString(entry) {
+			// Its value may be a secret.
+			return bad(fmt.Sprintf("job.environment[%d]", i), "this is not UTF-8")
+		}
+	}
+	return nil
+}
+
+func notUTF8(field, text string) error { return bad(field, shorten(text)+" is not UTF-8") }
+
+// ParseSubmission reads a submission, strictly. What it returns shares nothing
+// with data. The error is a [*BadError].
+func ParseSubmission(data []byte) (*Submission, error) {
+	s := scanner{data: data}
+	sub := &Submission{}
+	var seen uint32
+	s.object("", func(name []byte) { s.submission(sub, name, &seen) })
+	if err := s.end(); err != nil {
+		return sub, err
+	}
+	if sub.Instance == "" {
+		sub.Instance = sub.Task
+	}
+	return sub, sub.check()
+}
+
+// submission reads the value of a member.
+func (s *scanner) submission(sub *Submission, name []byte, seen *uint32) {
+	switch string(name) {
+	case "key":
+		s.once(seen, 0, "key")
+		sub.Key = s.text("key")
+	case "run":
+		s.once(seen, 1, "run")
+		sub.Run = s.text("run")
+	case "task":
+		s.once(seen, 2, "task")
+		sub.Task = s.text("task")
+	case "instance":
+		s.once(seen, 3, "instance")
+		sub.Instance = s.text("instance")
+	case "index":
+		s.once(seen, 4, "index")
+		sub.Index = s.count("index")
+	case "number":
+		s.once(seen, 5, "number")
+		sub.Number = s.count("number")
+	case "job":
+		s.once(seen, 6, "job")
+		s.job(&sub.Job)
+	case "poolOptions":
+		s.once(seen, 7, "poolOptions")
+		sub.PoolOptions = s.options("poolOptions")
+	case "node":
+		s.once(seen, 8, "node")
+		sub.Node = s.text("node")
+	case "resumed":
+		s.once(seen, 9, "resumed")
+		sub.Resumed = s.bool("resumed")
+	case "ref":
+		s.once(seen, 10, "ref")
+		sub.Ref = s.text("ref")
+	case "leaseSeconds":
+		s.once(seen, 11, "leaseSeconds")
+		sub.Lease = s.seconds("leaseSeconds")
+	case "stdout":
+		s.once(seen, 12, "stdout")
+		sub.Stdout = s.text("stdout")
+	case "stderr":
+		s.once(seen, 13, "stderr")
+		sub.Stderr = s.text("stderr")
+	default:
+		s.unknown("", name)
+	}
+}
+
+func (s *scanner) job(j *dag.Job) {
+	var seen uint32
+	s.object("job", func(name []byte) {
+		switch string(name) {
+		case "command":
+			s.once(&seen, 0, "job.command")
+			j.Command = s.texts("job.command")
+		case "commandString":
+			s.once(&seen, 1, "job.commandString")
+			j.CommandString = s.text("job.commandString")
+		case "environment":
+			s.once(&seen, 2, "job.environment")
+			j.Environment = s.texts("job.environment")
+		case "workDir":
+			s.once(&seen, 3, "job.workDir")
+			j.WorkDir = s.text("job.workDir")
+		case "timeLimitSeconds":
+			s.once(&seen, 4, "job.timeLimitSeconds")
+			j.TimeLimit = s.seconds("job.timeLimitSeconds")
+		case "resources":
+			s.once(&seen, 5, "job.resources")
+			j.Resources = s.resources("job.resources")
+		case "options":
+			s.once(&seen, 6, "job.options")
+			j.Options = s.options("job.options")
+		default:
+			s.unknown("job", name)
+		}
+	})
+}
+
+func (s *scanner) resources(field string) dag.Resources {
+	r := dag.Resources{}
+	s.object(field, func(name []byte) {
+		resource := string(name)
+		if _, there := r[resource]; there && !s.lenient {
+			s.fail(field, "the resource "+shorten(resource)+" is there twice")
+			return
+		}
+		if r[resource] = s.int(field); r[resource] < 0 && !s.lenient {
+			s.fail(field, "the resource "+shorten(resource)+" cannot be negative")
+		}
+	})
+	return r
+}
+
+// check refuses what cannot be meant.
+func (s *Submission) check() error {
+	if err := CheckKey(s.Key); err != nil {
+		return err
+	}
+	switch {
+	case s.Job.TimeLimit < 0:
+		return bad("job.timeLimitSeconds", "this cannot be negative")
+	case s.Lease < 0:
+		return bad("leaseSeconds", "this cannot be negative")
+	case s.Stdout != Keep && s.Stdout != Drop:
+		return bad("stdout", `this must be "drop", or left out`)
+	case s.Stderr != Keep && s.Stderr != Drop && s.Stderr != Join:
+		return bad("stderr", `this must be "drop" or "join", or left out`)
+	}
+	return nil
+}
+
+// Attempt returns what an executor is given. The outputs are the caller's to set.
+func (s *Submission) Attempt() *executor.Attempt {
+	return &executor.Attempt{
+		Run: s.Run, Task: s.Task, Instance: s.Instance, Index: s.Index, Number: s.Number,
+		Key: s.Key, Job: s.Job, PoolOptions: s.PoolOptions, Node: s.Node,
+		Resumed: s.Resumed, Ref: s.Ref,
+	}
+}
