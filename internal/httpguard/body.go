@@ -1,0 +1,115 @@
+package httpguard
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// DefaultMaxBody is the limit for the body of a request, in bytes, for routes that
+// do not say another.
+const DefaultMaxBody = 8 << 20
+
+// BodyPatience is how long reading from the body of a request waits for more of
+// it.
+const BodyPatience = 30 * time.Second
+
+const (
+	// JSON is what the bodies of requests are.
+	JSON = "application/json"
+	// NDJSON is JSON values on lines of their own.
+	NDJSON = "application/x-ndjson"
+)
+
+// checkBody refuses bodies by their headers.
+func (rt *route) checkBody(r *http.Request) *Error {
+	if codings := r.Header["Content-Encoding"]; len(codings) > 0 &&
+		!strings.EqualFold(strings.Join(codings, ","), "identity") {
+		return fail(http.StatusUnsupportedMediaType, "the body has a Content-Encoding",
+			"send it as it is, without compressing it")
+	}
+	if r.ContentLength == 0 {
+		return nil
+	}
+	if !slices.Contains(rt.types, mediaType(r.Header["Content-Type"])) {
+		return fail(http.StatusUnsupportedMediaType,
+			"the body has another Content-Type than this route takes",
+			"send it with Content-Type: "+strings.Join(rt.types, " or "))
+	}
+	if r.ContentLength > rt.maxBody {
+		return tooLong(rt.maxBody)
+	}
+	return nil
+}
+
+// mediaType returns the type of a body, "" if that is not clear.
+func mediaType(headers []string) string {
+	if len(headers) != 1 {
+		return ""
+	}
+	if headers[0] == JSON || headers[0] == NDJSON {
+		return headers[0]
+	}
+	media, params, err := mime.ParseMediaType(headers[0])
+	if err != nil {
+		return ""
+	}
+	for name, value := range params {
+		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+			return ""
+		}
+	}
+	return media
+}
+
+// A body is that of a request: no longer than its limit, and no slower than its
+// patience. The deadline is that of the connection: when it has passed while the
+// server watches for a client that goes away, the request would end with it. So
+// it is taken away at the end of the body.
+type body struct {
+	io.ReadCloser
+	deadline func(time.Time) error
+	limit    int64
+	left     int64
+	set      time.Time // when the deadline was set
+	err      error     // what Read returns from now on
+}
+
+func newBody(r io.ReadCloser, limit int64, c *http.ResponseController) *body {
+	b := &body{ReadCloser: r, deadline: c.SetReadDeadline, limit: limit, left: limit}
+	// Also for what the handler leaves unread, which the server reads.
+	b.wait(time.Now())
+	return b
+}
+
+func (b *body) wait(now time.Time) {
+	// What takes no deadlines is not a connection, but a test.
+	_ = b.deadline(now.Add(BodyPatience))
+	b.set = now
+}
+
+// Read reads from the body.
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil || len(p) == 0 {
+		return 0, b.err
+	}
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1] // one more tells a body that is too long
+	}
+	if now := time.Now(); now.Sub(b.set) > time.Second {
+		b.wait(now)
+	}
+	n, err := b.ReadCloser.Read(p)
+	if int64(n) > b.left {
+		n, err = int(b.left), &http.MaxBytesError{Limit: b.limit}
+	}
+	b.left -= int64(n)
+	if err == io.EOF {
+		_ = b.deadline(time.Time{})
+	}
+	b.err = err
+	return n, err
+}
