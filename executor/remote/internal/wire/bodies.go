@@ -118,8 +118,13 @@ type Capacity struct {
 	Free  dag.Resources `json:"free"`
 	// Leases is how many attempts have a part of it.
 	Leases int `json:"leases"`
+	// Own is the part of what is not free that the attempts have which the session
+	// owns. Only in a stream.
+	Own dag.Resources `json:"own,omitempty"`
 	// Draining: nothing new is taken.
 	Draining bool `json:"draining,omitempty"`
+	// Trouble is why nothing new can be taken for now. "": none.
+	Trouble string `json:"trouble,omitempty"`
 }
 
 // Health says what a daemon is, and how it is.

@@ -94,6 +94,9 @@ func transcript(tb testing.TB) string {
 	event(wire.Event{State: done})
 	event(wire.Event{Capacity: &node})
 	event(wire.Event{Ping: true})
+	shared := node
+	shared.Own, shared.Trouble = dag.Resources{dag.Cores: 1}, "no space"
+	event(wire.Event{Capacity: &shared})
 	say("answer", (&wire.Answer{Line: 1, Key: "dag-7-0-0-1", Status: 201}).Append(nil), nil)
 	full := &wire.Problem{
 		Text: "no room: needs 2 cores, 1 is free", Code: wire.CodeNoRoom,

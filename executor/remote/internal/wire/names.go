@@ -9,6 +9,9 @@ const (
 	HeaderProtocol = "Daggy-Protocol"
 	// HeaderSession has the ID of the session that asks.
 	HeaderSession = "Daggy-Session"
+	// HeaderTicket has when the daemon answered the session last, in words of its
+	// own.
+	HeaderTicket = "Daggy-Ticket"
 )
 
 // Paths. A task's are PathTask and its key, and then PathStdout or PathStderr.
@@ -40,7 +43,10 @@ const (
 	// MaxLine is the longest line that a daemon writes.
 	MaxLine = 1 << 20
 
-	maxDepth   = 64
+	maxDepth = 64
+	// MaxTicket is the longest ticket.
+	MaxTicket = 128
+
 	maxSession = 64
 	maxKey     = 64
 )
@@ -99,6 +105,7 @@ const (
 	CodeNever     = "never"     // 422: this node is too small for it
 	CodeNoRoom    = "noRoom"    // 429: definitely not started
 	CodeDraining  = "draining"  // 429: definitely not started
+	CodeStale     = "stale"     // 429: definitely not started, the ticket is too old
 	CodeJournal   = "journal"   // 503: definitely not started
 	CodeEnding    = "ending"    // 503: the daemon ends
 )
