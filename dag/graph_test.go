@@ -282,6 +282,35 @@ func TestGraphModel(t *testing.T) {
 }
 
 // Many names are looked up by several goroutines; the result is the same.
+// Numbers at the end of names are good for guesses, and for nothing else.
+func TestGraphNumberedNames(t *testing.T) {
+	t.Parallel()
+	most := strings.Repeat("9", dag.MaxName)
+	g, err := dag.NewGraph([]dag.Task{
+		{Name: "7"},
+		{Name: "a_1"},
+		{Name: "a_01", Parents: []string{"a_1", "7"}},
+		{Name: "a_3", Parents: []string{most, "a_01"}},
+		{Name: most, Parents: []string{"b_4294967297"}},
+		{Name: "b_4294967297", Parents: []string{"7"}},
+		{Name: "b_1", Parents: []string{"b_4294967297", "a_1"}},
+		{Name: "last", Parents: []string{"b_1", "a_3"}},
+	})
+	require.NoError(t, err)
+	for child, parents := range [][]string{
+		{},
+		{},
+		{"7", "a_1"},
+		{"a_01", most},
+		{"b_4294967297"},
+		{"7"},
+		{"a_1", "b_4294967297"},
+		{"a_3", "b_1"},
+	} {
+		require.Equal(t, parents, names(g, g.Parents(child)), g.Name(child))
+	}
+}
+
 func TestGraphLarge(t *testing.T) {
 	t.Parallel()
 	tasks := layered(60_000, 50, 3)

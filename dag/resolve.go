@@ -96,8 +96,9 @@ func (r *references) lookUp(graph *Graph, first, last int) traits {
 
 // guesses find most names without the table. Definitions are regular: often the
 // first parent of a task is that of the task before, or the one after that, and
-// so are the others; or a parent is the one after the parent before it. To
-// compare two names that are near takes a tenth of the time of a search.
+// so are the others; or a parent is the one after the parent before it; or names
+// end in numbers, which say how far it is from one to the other. To compare two
+// names that are near takes a tenth of the time of a search.
 type guesses struct {
 	last   [16]int32 // by place in the list
 	before int32     // the name before
@@ -114,7 +115,9 @@ func (g *guesses) find(graph *Graph, k int, name string, self int32) int32 {
 	case is(graph, g.before+1, name):
 		j = g.before + 1
 	default:
-		j, _ = graph.table.find(graph.names, name, graph.table.hash(name))
+		if j += apart(graph.names[j], name); !is(graph, j, name) {
+			j, _ = graph.table.find(graph.names, name, graph.table.hash(name))
+		}
 	}
 	*last = max(0, j)
 	g.before = *last
@@ -126,7 +129,22 @@ func (g *guesses) find(graph *Graph, k int, name string, self int32) int32 {
 
 // is reports whether there is a task j, of that name.
 func is(graph *Graph, j int32, name string) bool {
-	return int(j) < len(graph.names) && graph.names[j] == name
+	return 0 <= j && int(j) < len(graph.names) && graph.names[j] == name
+}
+
+// apart returns by how much the number at the end of one name is less than
+// that of another.
+func apart(one, other string) int32 { return endNumber(other) - endNumber(one) }
+
+// endNumber returns the number at the end of a name, modulo 2^32. There need be
+// none: it is for guesses.
+func endNumber(name string) int32 {
+	n, unit := int32(0), int32(1)
+	for i := len(name) - 1; i >= 0 && '0' <= name[i] && name[i] <= '9'; i-- {
+		n += unit * int32(name[i]-'0')
+		unit *= 10
+	}
+	return n
 }
 
 // explain reports why names are no edges.
