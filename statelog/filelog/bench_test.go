@@ -139,6 +139,10 @@ func BenchmarkAppend(b *testing.B) {
 // payload makes records 200 bytes long.
 var payload = string(make([]byte, 180))
 
+func largeRecord(i int, at time.Time) statelog.Record {
+	return statelog.Record{Kind: statelog.Started, Time: at, Task: i, Attempt: 1, Ref: payload}
+}
+
 func appendByHand(tb testing.TB, writers, n int) time.Duration {
 	tb.Helper()
 	h := newByHand(tb)
@@ -156,46 +160,54 @@ func appendRecords(tb testing.TB, writers, n int) time.Duration {
 		ids[w] = "run " + strconv.Itoa(w)
 	}
 	return appendAll(tb, writers, n, func(w, i int) error {
-		recs := [1]statelog.Record{{
-			Kind: statelog.Started, Time: time.Now(), Task: i, Attempt: 1, Ref: payload,
-		}}
+		recs := [1]statelog.Record{largeRecord(i, time.Now())}
 		end, err := log.Append(ctx, ids[w], ends[w], recs[:])
 		ends[w] = end
 		return err
 	})
 }
 
-// taskRecords are what a task of a run leaves: the outcome of one and the intent
-// of the next, on a node if it is a process.
-func taskRecords(
-	recs []statelog.Record, i int, at time.Time, processes bool,
-) []statelog.Record {
-	done := statelog.Record{
+// A filling adds what a task of a run leaves: two records.
+type filling func(recs []statelog.Record, i int, at time.Time) []statelog.Record
+
+// plain is the outcome of one function and the intent of the next.
+func plain(recs []statelog.Record, i int, at time.Time) []statelog.Record {
+	return append(recs, statelog.Record{
 		Kind: statelog.Done, Time: at, Start: at.Add(-time.Millisecond), Task: i, Attempt: 1,
 		Delay: -1,
-	}
-	intent := statelog.Record{Kind: statelog.Intent, Time: at, Task: i + 1, Attempt: 1}
-	if processes {
-		took := time.Duration(i%1000) * 1234567
-		intent.Node = "worker-7.example.org"
-		done.Start = at.Add(-took - time.Millisecond)
-		done.Result = &executor.Result{
-			Start: at.Add(-took), End: at, UserCPU: took / 2, SystemCPU: took / 9,
-			MaxRSS: 8<<20 + int64(i%77)<<12, Node: intent.Node,
-			Unenforced: []string{"memory", "gpus"},
-		}
-	}
-	return append(recs, done, intent)
+	}, statelog.Record{
+		Kind: statelog.Intent, Time: at, Task: i + 1, Attempt: 1,
+	})
 }
 
-func fill(tb testing.TB, log *filelog.Log, run string, tasks int, processes bool) {
+// processes is the same of processes on a node.
+func processes(recs []statelog.Record, i int, at time.Time) []statelog.Record {
+	recs = plain(recs, i, at)
+	done, intent := &recs[len(recs)-2], &recs[len(recs)-1]
+	took := time.Duration(i%1000) * 1234567
+	intent.Node = "worker-7.example.org"
+	done.Start = at.Add(-took - time.Millisecond)
+	done.Result = &executor.Result{
+		Start: at.Add(-took), End: at, UserCPU: took / 2, SystemCPU: took / 9,
+		MaxRSS: 8<<20 + int64(i%77)<<12, Node: intent.Node,
+		Unenforced: []string{"memory", "gpus"},
+	}
+	return recs
+}
+
+// large is what the writers of BenchmarkAppend append.
+func large(recs []statelog.Record, i int, at time.Time) []statelog.Record {
+	return append(recs, largeRecord(2*i, at), largeRecord(2*i+1, at))
+}
+
+func fill(tb testing.TB, log *filelog.Log, run string, tasks int, records filling) {
 	tb.Helper()
 	at := time.Date(2026, time.March, 1, 12, 30, 0, 0, time.UTC)
 	var recs []statelog.Record
 	var after uint64
 	for i := range tasks {
 		at = at.Add(1001 * time.Nanosecond)
-		recs = taskRecords(recs, i, at, processes)
+		recs = records(recs, i, at)
 		if len(recs) >= 2000 || i == tasks-1 {
 			end, err := log.Append(context.Background(), run, after, recs)
 			require.NoError(tb, err)
@@ -208,13 +220,13 @@ func fill(tb testing.TB, log *filelog.Log, run string, tasks int, processes bool
 // that has them, with reading and summing its files.
 func BenchmarkReplay(b *testing.B) {
 	for _, bc := range []struct {
-		name      string
-		processes bool
-	}{{"records=plain", false}, {"records=processes", true}} {
+		name    string
+		records filling
+	}{{"records=plain", plain}, {"records=processes", processes}, {"records=200B", large}} {
 		b.Run(bc.name, func(b *testing.B) {
 			dir := b.TempDir()
 			log := openLog(b, dir)
-			fill(b, log, "run", 1_500_000, bc.processes)
+			fill(b, log, "run", 1_500_000, bc.records)
 			require.NoError(b, log.Close())
 			size := int64(0)
 			for b.Loop() {
