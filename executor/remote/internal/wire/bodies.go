@@ -145,6 +145,9 @@ type Health struct {
 	// LeaseHolds: what runs is stopped at the end of its lease even if the daemon
 	// has been killed or stands still.
 	LeaseHolds bool `json:"leaseHolds,omitempty"`
+	// StopSeconds is how long it may take, from the end of a lease, until nothing
+	// of the attempt runs any more. 0: not known.
+	StopSeconds float64 `json:"stopSeconds,omitempty"`
 	// Trouble is why nothing new can be taken for now. "": none.
 	Trouble string `json:"trouble,omitempty"`
 	// Open is how many attempts are not over, Ended how many are kept.
@@ -153,6 +156,12 @@ type Health struct {
 	// Load is the machine's, over one minute. 0: not known.
 	Load     float64  `json:"load,omitempty"`
 	Capacity Capacity `json:"capacity"`
+}
+
+// StopTime is StopSeconds as a duration, at most a day.
+func (h *Health) StopTime() time.Duration {
+	const most = float64(24 * time.Hour)
+	return time.Duration(max(0, min(h.StopSeconds*float64(time.Second), most)))
 }
 
 // ParseKeys reads Keys, strictly.

@@ -110,7 +110,7 @@ func transcript(tb testing.TB) string {
 	sayJSON("acked", wire.Acknowledged{Open: []string{"k"}})
 	sayJSON("health", wire.Health{
 		Protocol: wire.Version, Version: "v1.2.3", Journal: "j1", Boot: "b1", Start: "s1",
-		Durable: true, LeaseHolds: true, Trouble: "no space",
+		Durable: true, LeaseHolds: true, StopSeconds: 11, Trouble: "no space",
 		Open: 1, Ended: 2, Load: 0.5, Capacity: node,
 	})
 	return b.String()
