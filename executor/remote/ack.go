@@ -1,0 +1,135 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+)
+
+// ackAgain is when keys are acknowledged again that had not ended: they were given
+// up here, and their leases end.
+const ackAgain = 5 * time.Second
+
+// acking is some keys whose outcomes are recorded.
+type acking struct {
+	keys []string
+	done chan struct{} // closed when the node knows. Nil: nobody waits
+	at   time.Time     // not before
+}
+
+// Forget tells the nodes that these outcomes are recorded (E5). Nodes that are away
+// are told when they are back, without Forget waiting for that. A key that this
+// executor has not run is told to all nodes, since it may have run on any.
+func (e *Executor) Forget(ctx context.Context, keys ...string) error {
+	waiting := map[*node]*acking{}
+	for n, keys := range e.whose(keys) {
+		n.mu.Lock()
+		a := &acking{keys: keys, done: make(chan struct{})}
+		n.acks = append(n.acks, a)
+		if n.up {
+			waiting[n] = a
+		}
+		n.mu.Unlock()
+		n.wake()
+	}
+	var late []string
+	for n, a := range waiting {
+		select {
+		case <-a.done:
+		case <-ctx.Done():
+			late = append(late, n.name)
+		case <-e.closed:
+			return errClosed
+		}
+	}
+	if len(late) > 0 {
+		slices.Sort(late)
+		return fmt.Errorf("remote: nodes that have not answered: %s: %w",
+			strings.Join(late, ", "), context.Cause(ctx))
+	}
+	return nil
+}
+
+// whose sorts keys by the nodes that have to be told.
+func (e *Executor) whose(keys []string) map[*node][]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	by := map[*node][]string{}
+	for _, key := range keys {
+		if wire.CheckKey(key) != nil {
+			continue // no node can have it
+		}
+		if n := e.kept[key]; n != nil {
+			delete(e.kept, key)
+			by[n] = append(by[n], key)
+			continue
+		}
+		for _, n := range e.nodes {
+			by[n] = append(by[n], key)
+		}
+	}
+	return by
+}
+
+// acknowledge tells the node of as many keys as may be in one request.
+func (n *node) acknowledge() task {
+	var keys []string
+	taken := 0
+	for _, a := range n.acks {
+		if taken > 0 && len(keys)+len(a.keys) > wire.MaxKeys {
+			break
+		}
+		keys = append(keys, a.keys...)
+		taken++
+	}
+	batch := slices.Clone(n.acks[:taken])
+	n.acks = slices.Delete(n.acks, 0, taken)
+	return func(ctx context.Context, p *endpoint) error {
+		open, err := tell(ctx, p, keys)
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if status, ok := errors.AsType[*statusError](err); ok &&
+			status.Status == http.StatusServiceUnavailable {
+			for _, a := range batch {
+				a.at = time.Now().Add(max(status.Problem.Retry(), minRetry))
+			}
+		}
+		if err != nil {
+			n.acks = append(batch, n.acks...)
+			return err
+		}
+		for _, a := range batch {
+			if a.done != nil {
+				close(a.done)
+			}
+		}
+		if len(open) > 0 {
+			n.acks = append(n.acks, &acking{keys: open, at: time.Now().Add(ackAgain)})
+		}
+		n.maybeLeave()
+		return nil
+	}
+}
+
+// tell acknowledges keys and returns those that have not ended.
+func tell(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
+	for most := wire.MaxKeys; len(keys) > most; keys = keys[most:] {
+		if open, err := tell(ctx, p, keys[:most]); err != nil || len(open) > 0 {
+			return open, err
+		}
+	}
+	body, err := json.Marshal(wire.Keys{Keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	var answer wire.Acknowledged
+	err = p.fetch(ctx, request{method: http.MethodPost, path: wire.PathAck, body: body}, &answer)
+	return answer.Open, err
+}

@@ -1,0 +1,276 @@
+package remote_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/remote"
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+)
+
+func sleep(d time.Duration) { <-time.After(d) }
+
+func isLost(t *testing.T, err error) {
+	t.Helper()
+	_, ok := errors.AsType[*executor.LostError](err)
+	require.True(t, ok, "%v", err)
+}
+
+// setSilent is a partition: nothing arrives and nothing is refused.
+func (d *daemon) setSilent(silent bool) { d.set(func() { d.silent = silent }) }
+
+// A time-out is never proof (E3).
+func TestWaitsForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{Lease: time.Minute}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.runs("k1")
+		synctest.Wait()
+		d.setSilent(true)
+		sleep(5 * time.Hour)
+		require.False(t, c.over(), "%v", c.err)
+		require.Less(t, d.count("dial"), 2*5*3600/15, "it backs off")
+		d.setSilent(false)
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+	})
+}
+
+// With Replace an attempt is lost when its lease and the margins are over, counted from
+// when the last ticket was got, and not a moment before.
+func TestReplacesWhenTheLeaseIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{OnUnreachable: remote.Replace}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		require.Equal(t, remote.DefaultLease, d.task(t, "k1").sub.Lease)
+		d.runs("k1")
+		sleep(10 * time.Minute)
+		require.False(t, c.over())
+		// Renewed every 20 s, the last time at 10 minutes.
+		d.setSilent(true)
+		cut := time.Now()
+		const wait = remote.DefaultLease*11/10 + 5*time.Second + remote.DefaultMargin
+		sleep(wait - 21*time.Second)
+		require.False(t, c.over(), "after %v", time.Since(cut))
+		<-c.done
+		isLost(t, c.err)
+		require.LessOrEqual(t, time.Since(cut), wait+time.Second)
+		d.setSilent(false)
+		sleep(time.Minute)
+		require.Equal(t, 1, d.task(t, "k1").starts)
+	})
+}
+
+// Renewals that arrive without their answers being heard do not make anything lost
+// sooner or later: the client goes by the tickets it has got.
+func TestNoProofWithoutKeeper(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.health.LeaseHolds = false // nobody stops what runs while the daemon is dead
+		e := open(t, remote.Config{OnUnreachable: remote.Replace}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.runs("k1")
+		synctest.Wait()
+		d.setSilent(true)
+		sleep(5 * time.Hour)
+		require.False(t, c.over())
+		d.setSilent(false)
+		d.ends("k1", wire.Outcome{
+			Stopped: wire.StoppedLease, Result: executor.Result{Signal: "SIGTERM"},
+		})
+		<-c.done
+		isLost(t, c.err)
+	})
+}
+
+// What another engine may have renewed is not lost by this one's clock.
+func TestResumedAttemptsWaitForTheirNode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.set(func() { d.cut = true })
+		e := open(t, remote.Config{OnUnreachable: remote.Replace}, d)
+		c := start(t, e, "a", "k1", resumed)
+		elsewhere := start(t, e, "not there", "k2", resumed)
+		sleep(5 * time.Hour)
+		require.False(t, c.over())
+		require.Contains(t, c.last().Reason, `node "a": not reached since`)
+		require.Contains(t, c.last().Reason, errCut.Error())
+		require.False(t, elsewhere.over())
+		require.Contains(t, elsewhere.last().Reason, "not in the fleet")
+		d.set(func() { d.cut = false })
+		sleep(time.Minute)
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+		e.Gone("not there")
+		<-elsewhere.done
+		isLost(t, elsewhere.err)
+	})
+}
+
+// What certainly was never sent is lost soon, so that it runs elsewhere.
+func TestNeverSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		synctest.Wait()
+		d.set(func() { d.cut = true })
+		d.hangUp()
+		synctest.Wait()
+		c := start(t, e, "a", "k1")
+		stopped := start(t, e, "a", "k2")
+		synctest.Wait()
+		stopped.cancel(errors.New("the test stops it"))
+		<-stopped.done
+		require.ErrorContains(t, stopped.err, "the test stops it")
+		sleep(9 * time.Second)
+		require.False(t, c.over())
+		<-c.done
+		isLost(t, c.err)
+		late := start(t, e, "gone", "k3")
+		<-late.done
+		isLost(t, late.err)
+	})
+}
+
+// One request renews all leases of a node, however many attempts there are.
+func TestRenewalsAreForAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{Lease: 30 * time.Second}, d)
+		for i := range 200 {
+			start(t, e, "a", fmt.Sprint("k", i))
+		}
+		synctest.Wait()
+		before := len(d.requests)
+		sleep(10 * time.Minute)
+		require.InDelta(t, 60, d.count("POST /api/v1/renew"), 2)
+		require.InDelta(t, 60, len(d.requests)-before, 2, "%v", d.requests[before:])
+		for i := range 200 {
+			d.ends(fmt.Sprint("k", i), wire.Outcome{Inline: true})
+		}
+		synctest.Wait()
+		before = d.count("POST /api/v1/renew")
+		sleep(10 * time.Minute)
+		require.LessOrEqual(t, d.count("POST /api/v1/renew"), before+1, "nothing is open")
+	})
+}
+
+// restart makes another process of the daemon, with the same journal or another.
+func (d *daemon) restart(change func(h *wire.Health)) {
+	d.set(func() {
+		d.health.Start += "+"
+		change(&d.health)
+	})
+	d.hangUp()
+}
+
+func TestDaemonRestarts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.runs("k1")
+		synctest.Wait()
+		d.restart(func(*wire.Health) { d.rev = 0 })
+		sleep(time.Minute)
+		require.True(t, d.task(t, "k1").sub.Resumed)
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+		require.Equal(t, 1, d.task(t, "k1").starts)
+	})
+}
+
+// A daemon that has lost its journal would start everything anew.
+func TestJournalIsLost(t *testing.T) {
+	t.Parallel()
+	for name, reboot := range map[string]bool{"and nothing else": false, "and rebooted": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := newDaemon(t, "a")
+				e := open(t, remote.Config{}, d)
+				c := start(t, e, "a", "k1")
+				synctest.Wait()
+				ref := func(c *call) { c.Ref = "j1/b1/p7" }
+				d.restart(func(h *wire.Health) {
+					d.tasks, h.Journal = map[string]*task{}, "j2"
+					if reboot {
+						h.Boot = "b2"
+					}
+				})
+				sleep(time.Minute)
+				old := start(t, e, "a", "k2", resumed, ref)
+				sleep(time.Minute)
+				if reboot {
+					<-c.done
+					isLost(t, c.err)
+					<-old.done
+					isLost(t, old.err)
+					require.Equal(t, wire.Closed, d.task(t, "k1").state.State)
+					return
+				}
+				require.False(t, c.over())
+				require.Contains(t, c.last().Reason, "another journal")
+				require.False(t, old.over())
+				require.Empty(t, d.tasks)
+				e.Gone("a")
+				<-c.done
+				isLost(t, c.err)
+				<-old.done
+			})
+		})
+	}
+}
+
+func TestEphemeral(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.health.Journal = ""
+		refusing := open(t, remote.Config{}, d)
+		synctest.Wait()
+		require.Contains(t, refusing.Nodes()[0].Trouble, "no journal")
+
+		e := open(t, remote.Config{Ephemeral: true}, d)
+		require.False(t, e.Durable())
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+		synctest.Wait()
+		require.Equal(t, 1, d.count("POST /api/v1/ack"), "nobody else does")
+
+		c = start(t, e, "a", "k2")
+		stopped := start(t, e, "a", "k3")
+		synctest.Wait()
+		stopped.cancel(executor.ErrDetach)
+		<-stopped.done
+		require.Equal(t, 7, stopped.result.ExitCode, "it does not outlive the engine")
+		d.restart(func(*wire.Health) { d.tasks = map[string]*task{} })
+		<-c.done
+		isLost(t, c.err)
+	})
+}

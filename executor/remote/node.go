@@ -1,0 +1,208 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+)
+
+// A node is one daemon and what this executor has there. Two goroutines belong to
+// it, one that listens to the stream of results and one that makes the requests;
+// however many attempts there are.
+type node struct {
+	*Executor
+	name string
+	kick chan struct{} // the sender has something to do
+
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu       sync.Mutex // guards the following
+	endpoint *endpoint  // nil: the node is not in the fleet, and may come
+	entries  map[string]*entry
+
+	up     bool      // the stream is there
+	since  time.Time // since when it is up, or is not
+	why    string    // it is not up
+	health wire.Health
+	start  string // of the daemon that rev is of
+	rev    uint64
+	known  capacity.Node // as the allocator has it
+	placed string        // why it takes no work, as the allocator has it
+
+	drained  bool // by the program
+	removed  bool // by the program; leaves when nothing is open
+	gone     bool // by the program; nothing runs there
+	draining bool // it says so itself
+	trouble  string
+
+	failures int       // of requests, in a row
+	retryAt  time.Time // no request before
+	pauseTo  time.Time // nothing new before, and why
+	pauseWhy string
+	renewAt  time.Time
+
+	queue  []*entry // to be submitted
+	closes []*entry // to be closed
+	polls  []*entry // to be asked for
+	later  []*entry // to be submitted at their retryAt
+	acks   []*acking
+}
+
+// newNode has mu of the Executor held.
+func newNode(e *Executor, name string) *node {
+	return &node{
+		Executor: e, name: name, kick: make(chan struct{}, 1), entries: map[string]*entry{},
+		since: time.Now(), why: "nothing has been heard of it yet",
+	}
+}
+
+// begin starts the goroutines.
+func (n *node) begin(p *endpoint) {
+	ctx, cancel := context.WithCancel(context.Background())
+	n.endpoint, n.cancel = p, cancel
+	n.done.Go(func() { n.listen(ctx, p) })
+	n.done.Go(func() { n.send(ctx, p) })
+}
+
+// wake has the sender look.
+func (n *node) wake() {
+	select {
+	case n.kick <- struct{}{}:
+	default:
+	}
+}
+
+// connected notes that the stream is there. It is called with what the daemon said
+// of itself just before.
+func (n *node) connected(h *wire.Health, hello *wire.Hello) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	before := n.health
+	n.up, n.since, n.why, n.health = true, time.Now(), "", *h
+	n.failures, n.retryAt, n.pauseTo = 0, time.Time{}, time.Time{}
+	if hello.Start != n.start {
+		n.start, n.rev = hello.Start, 0
+		if before.Start != "" {
+			n.restarted()
+		}
+	}
+	for _, e := range n.entries {
+		n.checkJournal(e)
+	}
+	n.capacity(&h.Capacity)
+	n.wake()
+}
+
+// restarted submits everything again to a daemon that is another process than
+// before.
+func (n *node) restarted() {
+	for _, e := range n.entries {
+		e.state.Rev = 0
+		switch {
+		case e.over || !e.owned && e.maybe == 0:
+		case n.config.Ephemeral:
+			n.loseSafely(e, "the daemon that ran it has ended, and it kept no journal")
+		case e.closing:
+			e.owned = false
+			n.enqueueClose(e)
+		default:
+			e.owned, e.resume = false, true
+			n.enqueue(e)
+		}
+	}
+}
+
+// disconnected notes that the stream has ended.
+func (n *node) disconnected(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.up {
+		n.since = time.Now()
+	}
+	n.up, n.why = false, err.Error()
+	n.place()
+	for _, e := range n.entries {
+		if !e.running() {
+			e.notify() // to report why
+		}
+	}
+	n.wake() // to look for what can be given up
+}
+
+// capacity takes what the daemon says that it has.
+func (n *node) capacity(c *wire.Capacity) {
+	n.draining, n.trouble = c.Draining, c.Trouble
+	taken := capacity.Resources{}
+	for name, total := range c.Total {
+		if t := total - c.Free[name] - c.Own[name]; t > 0 {
+			taken[name] = t
+		}
+	}
+	now := capacity.Node{Name: n.name, Total: c.Total, Taken: taken}
+	if now.Name != n.known.Name || n.known.Unknown ||
+		!maps.Equal(now.Total, n.known.Total) || !maps.Equal(now.Taken, n.known.Taken) {
+		n.known = now
+		n.allocator.SetNode(now)
+	}
+	n.place()
+}
+
+// place tells the allocator whether the node takes work. The allocator calls those
+// who wait for room, who leave word and go.
+func (n *node) place() {
+	if n.endpoint == nil || n.known.Name == "" {
+		return
+	}
+	if why := n.absence(); why != n.placed {
+		n.placed = why
+		n.allocator.Suspend(n.name, why)
+	}
+}
+
+// absence says why the node takes no work. "": it does.
+func (n *node) absence() string {
+	switch {
+	case !n.up:
+		return fmt.Sprintf("not reached since %s: %s", n.since.Format(time.TimeOnly), n.why)
+	case n.failures > 1:
+		return fmt.Sprintf("%d requests in a row have failed: %s", n.failures, n.why)
+	case n.draining:
+		return "it is being drained"
+	case n.trouble != "":
+		return n.trouble
+	case !n.pauseTo.IsZero():
+		return n.pauseWhy
+	}
+	return ""
+}
+
+// pause has nothing new submitted for a while.
+func (n *node) pause(d time.Duration, why string) {
+	n.pauseTo, n.pauseWhy = time.Now().Add(d), why
+	n.place()
+}
+
+// finished notes how a request went.
+func (n *node) finished(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err == nil {
+		if n.failures > 0 {
+			n.failures, n.retryAt = 0, time.Time{}
+			n.place()
+		}
+		return
+	}
+	n.failures++
+	n.retryAt = time.Now().Add(n.backoff(n.failures))
+	if n.up {
+		n.why = err.Error()
+	}
+	n.place()
+}

@@ -1,0 +1,264 @@
+package remote_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/remote"
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+)
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		require.Equal(t, "a", d.task(t, "k1").sub.Node)
+		require.Zero(t, d.task(t, "k1").sub.Lease)
+		d.tell("k1", func(task *task) {
+			task.state.State, task.state.Ref = wire.Running, "p7"
+			task.out[0] = []byte("out")
+		})
+		synctest.Wait()
+		require.Equal(t, executor.Status{Running: true, Ref: "j1/b1/p7", Node: "a"}, c.last())
+		require.Equal(t, "out", c.stdout.String(), "while it runs")
+		d.tell("k1", func(task *task) {
+			task.out[0] = append(task.out[0], "put"...)
+			task.out[1] = []byte("err")
+		})
+		d.ends("k1", wire.Outcome{Result: executor.Result{ExitCode: 3}, Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+		require.Equal(t, executor.Result{ExitCode: 3, Node: "a"}, c.result)
+		require.Equal(t, "output", c.stdout.String())
+		require.Equal(t, "err", c.stderr.String())
+	})
+}
+
+func TestLargeOutputIsFetched(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		large := strings.Repeat("0123456789abcdef", 1<<15)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.tell("k1", func(task *task) { task.state.State, task.out[1] = wire.Running, []byte("e") })
+		synctest.Wait()
+		d.tell("k1", func(task *task) { task.out[0], task.out[1] = []byte(large), []byte(large) })
+		d.ends("k1", wire.Outcome{})
+		<-c.done
+		require.NoError(t, c.err)
+		require.Equal(t, large, c.stdout.String())
+		require.Len(t, c.stderr.String(), len(large)+1-1)
+	})
+}
+
+func TestOutputsThatNobodyWantsAreNotKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		joined := start(t, e, "a", "joined", func(c *call) { c.Stderr = c.Stdout })
+		synctest.Wait()
+		require.Equal(t, wire.Join, d.task(t, "joined").sub.Stderr)
+		d.tell("joined", func(task *task) { task.out[0] = []byte("both") })
+		d.ends("joined", wire.Outcome{Inline: true})
+		<-joined.done
+		require.Equal(t, "both", joined.stdout.String())
+	})
+}
+
+// What the answers to a submission mean.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	isLost := func(t *testing.T, err error) {
+		t.Helper()
+		_, ok := errors.AsType[*executor.LostError](err)
+		require.True(t, ok, "%v", err)
+	}
+	isPermanent := func(t *testing.T, err error) {
+		t.Helper()
+		require.True(t, executor.IsPermanent(err), "%v", err)
+	}
+	notStarted := func(t *testing.T, err error) {
+		t.Helper()
+		not, ok := errors.AsType[*executor.NotStartedError](err)
+		require.True(t, ok, "%v", err)
+		require.Equal(t, 7*time.Second, not.RetryAfter)
+	}
+	for name, test := range map[string]struct {
+		status int
+		p      wire.Problem
+		check  func(*testing.T, error)
+	}{
+		"no room":     {429, wire.Problem{Code: wire.CodeNoRoom, RetryAfter: 7}, notStarted},
+		"disk full":   {503, wire.Problem{Code: wire.CodeJournal, RetryAfter: 7}, notStarted},
+		"draining":    {429, wire.Problem{Code: wire.CodeDraining, RetryAfter: 7}, isLost},
+		"closed":      {410, wire.Problem{Code: wire.CodeClosed, Lost: true}, isLost},
+		"too small":   {422, wire.Problem{Code: wire.CodeNever}, isLost},
+		"invalid":     {422, wire.Problem{Code: wire.CodeInvalid}, isPermanent},
+		"other body":  {409, wire.Problem{Code: wire.CodeConflict}, isPermanent},
+		"malformed":   {400, wire.Problem{Code: wire.CodeMalformed}, isPermanent},
+		"too large":   {413, wire.Problem{Code: wire.CodeTooLarge}, isPermanent},
+		"what is it?": {418, wire.Problem{}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := newDaemon(t, "a")
+				d.judge = func(*wire.Submission) *wire.Answer {
+					p := test.p
+					p.Text = "because of the test"
+					return &wire.Answer{Status: test.status, Problem: &p}
+				}
+				e := open(t, remote.Config{}, d)
+				c := start(t, e, "a", "k1")
+				<-c.done
+				if test.check != nil {
+					test.check(t, c.err)
+				}
+				require.ErrorContains(t, c.err, "because of the test")
+			})
+		})
+	}
+}
+
+// A lost answer has the same submitted again, and a refusal then says nothing of the
+// request that may still be on its way (E4).
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.lose = 3
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1")
+		sleep(time.Minute)
+		require.Equal(t, 1, d.task(t, "k1").starts)
+		require.Equal(t, 4, d.count("POST /api/v1/tasks"))
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.lose = 1
+		refusing := true
+		d.judge = func(*wire.Submission) *wire.Answer {
+			if refusing {
+				return &wire.Answer{Status: http.StatusTooManyRequests, Problem: &wire.Problem{
+					Text: "no room", Code: wire.CodeNoRoom, RetryAfter: 1,
+				}}
+			}
+			return nil
+		}
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1")
+		sleep(time.Minute)
+		require.False(t, c.over(), "%v", c.err)
+		d.set(func() { refusing = false })
+		sleep(time.Minute)
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+	})
+}
+
+func TestStopping(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		cause error
+		want  executor.Result
+	}{
+		"cancelled": {context.Canceled, executor.Result{ExitCode: 7, Node: "a"}},
+		"time limit": {executor.ErrTimeLimit, executor.Result{
+			ExitCode: 7, Node: "a", Cause: executor.CauseTime,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := newDaemon(t, "a")
+				e := open(t, remote.Config{}, d)
+				c := start(t, e, "a", "k1")
+				synctest.Wait()
+				d.runs("k1")
+				synctest.Wait()
+				c.cancel(test.cause)
+				<-c.done
+				require.NoError(t, c.err)
+				require.Equal(t, test.want, c.result)
+			})
+		})
+	}
+}
+
+func TestDetach(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		c.cancel(executor.ErrDetach)
+		<-c.done
+		require.ErrorIs(t, c.err, executor.ErrDetach)
+		require.Zero(t, d.count("DELETE /api/v1/task/k1"))
+		// Another engine finds it.
+		other := open(t, remote.Config{}, d)
+		again := start(t, other, "a", "k1", resumed)
+		synctest.Wait()
+		require.True(t, d.task(t, "k1").sub.Resumed)
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-again.done
+		require.NoError(t, again.err)
+		require.Equal(t, 1, d.task(t, "k1").starts)
+	})
+}
+
+func TestClosedKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1", func(c *call) { c.cancel(context.Canceled) })
+		<-c.done
+		require.ErrorIs(t, c.err, context.Canceled)
+		require.Equal(t, 1, d.count("DELETE /api/v1/task/k1"))
+		c = start(t, e, "a", "k1")
+		<-c.done
+		_, lost := errors.AsType[*executor.LostError](c.err)
+		require.True(t, lost, "%v", c.err)
+	})
+}
+
+// A key that belongs to another session is asked for, and stays the other's.
+func TestMovedAttempts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		old, young := open(t, remote.Config{}, d), open(t, remote.Config{}, d)
+		first := start(t, old, "a", "k1")
+		synctest.Wait()
+		d.runs("k1")
+		synctest.Wait()
+		second := start(t, young, "a", "k1", resumed)
+		synctest.Wait()
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-second.done
+		require.NoError(t, second.err)
+		<-first.done
+		require.NoError(t, first.err)
+		require.Positive(t, d.count("GET /api/v1/task/k1"))
+	})
+}

@@ -1,0 +1,350 @@
+package remote
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+)
+
+const (
+	// requestPatience is how long the answer to a request may take.
+	requestPatience = 15 * time.Second
+	// A batch has this many submissions, or bytes, at most, so that its answers do
+	// not keep anybody waiting.
+	maxBatch      = 1024
+	maxBatchBytes = 1 << 20
+	// minRetry is the least to wait before the same is asked again.
+	minRetry = 100 * time.Millisecond
+	// pollEvery is how often is asked for what no stream tells.
+	pollEvery = 200 * time.Millisecond
+	// unsentPatience is how long an attempt that was never sent waits for its node
+	// to come back.
+	unsentPatience = 10 * time.Second
+	// idle is how long the sender sleeps when there is nothing to do.
+	idle = time.Hour
+)
+
+// A task is one request that the sender is to make.
+type task func(ctx context.Context, p *endpoint) error
+
+// send makes the requests of a node, one after the other. What gathers while one is
+// under way goes into the next.
+func (n *node) send(ctx context.Context, p *endpoint) {
+	defer p.close()
+	timer := time.NewTimer(idle)
+	defer timer.Stop()
+	for {
+		do, wait := n.next()
+		if do != nil {
+			if err := do(ctx, p); ctx.Err() == nil {
+				n.finished(definite(err))
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-n.kick:
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// definite drops errors that are answers: the daemon is there.
+func definite(err error) error {
+	e, ok := errors.AsType[*statusError](err)
+	if ok && e.Status < 500 && e.Status != http.StatusUnauthorized &&
+		e.Status != http.StatusForbidden {
+		return nil
+	}
+	return err
+}
+
+// next returns what to do now, or how long to wait.
+func (n *node) next() (task, time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := time.Now()
+	wait := n.giveUp(now)
+	if !n.up {
+		return nil, wait
+	}
+	until := func(t time.Time) bool {
+		if t.After(now) {
+			wait = min(wait, t.Sub(now))
+			return true
+		}
+		return false
+	}
+	if until(n.retryAt) {
+		return nil, wait
+	}
+	if !n.pauseTo.IsZero() && !until(n.pauseTo) {
+		n.pauseTo = time.Time{}
+		n.place()
+	}
+	n.ripen(until)
+	renew := n.config.Lease > 0 && len(n.entries) > 0
+	switch {
+	case renew && !until(n.renewAt):
+		n.renewAt = now.Add(n.config.Lease / 3)
+		return n.renew, 0
+	case len(n.closes) > 0:
+		return n.closeOne(), 0
+	case len(n.queue) > 0:
+		return n.submitAll(now), 0
+	case len(n.acks) > 0 && !until(n.acks[0].at):
+		return n.acknowledge(), 0
+	}
+	if e := n.duePoll(until); e != nil {
+		return n.ask(e, now), 0
+	}
+	return nil, wait
+}
+
+// ripen queues what was to be submitted later and is due.
+func (n *node) ripen(until func(time.Time) bool) {
+	n.later = slices.DeleteFunc(n.later, func(e *entry) bool {
+		if until(e.retryAt) {
+			return false
+		}
+		n.queue = append(n.queue, e)
+		return true
+	})
+}
+
+// giveUp ends what can be called lost while the node is away (E3). It returns when
+// to look again.
+func (n *node) giveUp(now time.Time) time.Duration {
+	wait := idle
+	if n.up {
+		return wait
+	}
+	lostAt, bounded := n.lostAt()
+	for _, e := range n.entries {
+		at, why := lostAt, "its lease is over, and the node could not be reached"
+		switch {
+		case e.over || e.foreign:
+			continue
+		case e.unsent() && !e.closing:
+			at = later(n.since, e.born).Add(unsentPatience)
+			why = "never sent, because it could not be reached: " + n.why
+		case !bounded || !e.mine && e.resume:
+			continue // somebody else may have renewed it
+		}
+		if at.After(now) {
+			wait = min(wait, at.Sub(now))
+			continue
+		}
+		n.lose(e, why)
+	}
+	return wait
+}
+
+// lostAt is when nothing that this executor ever sent can run on the node any more,
+// if such a time is known. Tickets see to that, see PROTOCOL.md.
+func (n *node) lostAt() (time.Time, bool) {
+	if n.config.OnUnreachable != Replace || !n.health.LeaseHolds || n.endpoint == nil {
+		return time.Time{}, false
+	}
+	heard := n.endpoint.lastHeard()
+	if heard.IsZero() {
+		return time.Time{}, false
+	}
+	lease := n.config.Lease
+	return heard.Add(lease + lease/10 + n.health.StopTime() + n.config.Margin), true
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// renew renews the leases of all attempts at once.
+func (n *node) renew(ctx context.Context, p *endpoint) error {
+	return p.fetch(ctx, request{
+		method: http.MethodPost, path: wire.PathRenew, body: []byte("{}"),
+	}, nil)
+}
+
+// submitAll submits what waits, as much as fits.
+func (n *node) submitAll(now time.Time) task {
+	var batch []*entry
+	var body []byte
+	taken := 0
+	for _, e := range n.queue {
+		if len(batch) == maxBatch || len(body) > maxBatchBytes {
+			break
+		}
+		taken++
+		e.queued = false
+		if e.over || e.gone || e.closing || e.foreign {
+			continue
+		}
+		if e.journal == "" {
+			e.journal, e.boot = n.health.Journal, n.health.Boot
+		}
+		batch = append(batch, e)
+		body = e.submission(body)
+		e.maybe++
+	}
+	n.queue = slices.Delete(n.queue, 0, taken)
+	if len(batch) == 0 {
+		return func(context.Context, *endpoint) error { return nil }
+	}
+	n.renewAt = now.Add(n.config.Lease / 3) // a batch renews
+	return func(ctx context.Context, p *endpoint) error { return n.submit(ctx, p, batch, body) }
+}
+
+// submit sends a batch, and takes its answers as they come.
+func (n *node) submit(ctx context.Context, p *endpoint, batch []*entry, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	var sent atomic.Bool
+	resp, err := p.do(ctx, request{
+		method: http.MethodPost, path: wire.PathTasks, body: body, ndjson: true, sent: &sent,
+	})
+	if status, ok := errors.AsType[*statusError](err); ok {
+		return n.refusedAll(batch, status)
+	}
+	answered := 0
+	if err == nil {
+		answered, err = n.answers(resp.Body, batch)
+		_ = resp.Body.Close()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range batch[answered:] {
+		if !sent.Load() {
+			e.maybe--
+		}
+		if !e.over && !e.closing && !e.gone {
+			n.enqueue(e)
+		}
+	}
+	return err
+}
+
+// refusedAll takes an answer to a whole batch, which is one to each of it.
+func (n *node) refusedAll(batch []*entry, status *statusError) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range batch {
+		e.maybe--
+		if len(batch) > 1 && status.Status == http.StatusRequestEntityTooLarge {
+			n.enqueue(e)
+			continue
+		}
+		n.answered(e, status.Status, &status.Problem)
+	}
+	return status
+}
+
+// answers reads the answers to a batch and returns how many there are.
+func (n *node) answers(body io.Reader, batch []*entry) (int, error) {
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, wire.MaxLine)
+	count := 0
+	for count < len(batch) && lines.Scan() {
+		a, err := wire.ParseAnswer(lines.Bytes())
+		if err != nil {
+			return count, err
+		}
+		e := batch[count]
+		if a.Key != e.key && a.Key != "" || a.Line != count+1 {
+			return count, errors.New("an answer is for another submission")
+		}
+		count++
+		n.mu.Lock()
+		e.maybe--
+		n.answered(e, a.Status, a.Problem)
+		n.mu.Unlock()
+	}
+	if err := lines.Err(); err != nil {
+		return count, err
+	}
+	if count < len(batch) {
+		return count, io.ErrUnexpectedEOF
+	}
+	return count, nil
+}
+
+// closeOne closes the first key that is to be.
+func (n *node) closeOne() task {
+	e := n.closes[0]
+	n.closes = slices.Delete(n.closes, 0, 1)
+	e.closeQueued = false
+	if e.over || e.gone {
+		return func(context.Context, *endpoint) error { return nil }
+	}
+	return func(ctx context.Context, p *endpoint) error {
+		err := n.askClose(ctx, p, e)
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		switch {
+		case e.over:
+		case err != nil:
+			n.enqueueClose(e)
+		case !e.owned:
+			n.poll(e)
+		}
+		return err
+	}
+}
+
+// askClose asks for e to be closed. The answer is its state.
+func (n *node) askClose(ctx context.Context, p *endpoint, e *entry) error {
+	path := wire.PathTask + url.PathEscape(e.key)
+	if e.cause != "" {
+		path += "?cause=" + e.cause
+	}
+	return n.askState(ctx, p, http.MethodDelete, path)
+}
+
+func (n *node) askState(ctx context.Context, p *endpoint, method, path string) error {
+	var st wire.State
+	if err := p.fetch(ctx, request{method: method, path: path}, &st); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.take(&st)
+	return nil
+}
+
+// duePoll returns an entry that no stream tells of, if it is time to ask.
+func (n *node) duePoll(until func(time.Time) bool) *entry {
+	n.polls = slices.DeleteFunc(n.polls, func(e *entry) bool { return e.over || e.gone })
+	for _, e := range n.polls {
+		if !until(e.retryAt) {
+			return e
+		}
+	}
+	return nil
+}
+
+// ask asks how e fares.
+func (n *node) ask(e *entry, now time.Time) task {
+	e.retryAt = now.Add(pollEvery)
+	closing := e.closing
+	return func(ctx context.Context, p *endpoint) error {
+		if closing {
+			return n.askClose(ctx, p, e)
+		}
+		return n.askState(ctx, p, http.MethodGet, wire.PathTask+url.PathEscape(e.key))
+	}
+}
