@@ -42,7 +42,11 @@ func (rec *Record) run(s *source, has presence) {
 }
 
 func (s *source) pools() []Pool {
-	pools := make([]Pool, s.count(3))
+	n := s.count(3)
+	if n == 0 {
+		return nil
+	}
+	pools := make([]Pool, n)
 	for i := range pools {
 		pools[i] = Pool{Name: s.text(""), Executor: s.text(""), Durable: s.flags(1) != 0}
 	}

@@ -278,6 +278,7 @@ func FuzzRecordBinary(f *testing.F) {
 	for _, rec := range append(statelogtest.Records(), odd()...) {
 		f.Add(encode(f, &rec))
 	}
+	f.Add([]byte("\x1a\x81\x80\b00000000\x00")) // has pools, of which there are none
 	f.Fuzz(func(t *testing.T, b []byte) {
 		kept := bytes.Clone(b)
 		var rec, again statelog.Record
