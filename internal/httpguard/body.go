@@ -37,12 +37,19 @@ func (rt *route) checkBody(r *http.Request) *Error {
 	if !slices.Contains(rt.types, mediaType(r.Header["Content-Type"])) {
 		return fail(http.StatusUnsupportedMediaType,
 			"the body has another Content-Type than this route takes",
-			"send it with Content-Type: "+strings.Join(rt.types, " or "))
+			rt.typeHint())
 	}
-	if r.ContentLength > rt.maxBody {
+	if r.ContentLength > rt.maxBody && !rt.Stream {
 		return tooLong(rt.maxBody)
 	}
 	return nil
+}
+
+func (rt *route) typeHint() string {
+	if len(rt.types) == 0 {
+		return "send none, this route takes no body"
+	}
+	return "send it with Content-Type: " + strings.Join(rt.types, " or ")
 }
 
 // mediaType returns the type of a body, "" if that is not clear.
@@ -66,9 +73,8 @@ func mediaType(headers []string) string {
 }
 
 // A body is that of a request: no longer than its limit, and no slower than its
-// patience. The deadline is that of the connection: when it has passed while the
-// server watches for a client that goes away, the request would end with it. So
-// it is taken away at the end of the body.
+// patience. The deadline is that of the connection; the server takes it away at the
+// end of the body, and sets others for the next request.
 type body struct {
 	io.ReadCloser
 	deadline func(time.Time) error
@@ -107,9 +113,6 @@ func (b *body) Read(p []byte) (int, error) {
 		n, err = int(b.left), &http.MaxBytesError{Limit: b.limit}
 	}
 	b.left -= int64(n)
-	if err == io.EOF {
-		_ = b.deadline(time.Time{})
-	}
 	b.err = err
 	return n, err
 }

@@ -28,16 +28,16 @@
 //
 // Callers who are not known get 401 for every path, so that they do not learn
 // which there are. Every such answer, and that to a handler that panics (500), is
-// JSON, {"error": "...", "hint": "..."}, which [WriteError] writes for handlers
-// too. What is not HTTP at all is answered by net/http, in plain text.
+// JSON, {"error": "...", "code": "...", "hint": "..."}, which [WriteError] writes for
+// handlers too. What is not HTTP at all is answered by net/http, in plain text.
 //
 // # What handlers can count on
 //
 // A request that arrives has the role of its route. Its body has a limit, and
-// ends with an error when nothing comes for [BodyPatience]. Answers have no limit
-// in time, so that they can be streams: use [http.NewResponseController] to
-// flush them and to give each write its deadline. A handler that streams reads
-// the body of its request to the end first. There are no CORS headers.
+// ends with an error when nothing comes for [BodyPatience], unless it is a
+// [Route].Stream. Answers have no limit in time, so that they can be streams: use
+// [http.NewResponseController] to flush them and to give each write its deadline.
+// There are no CORS headers.
 //
 // # What is logged
 //

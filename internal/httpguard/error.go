@@ -15,10 +15,11 @@ type Error struct {
 	Status int
 	// Text says what is wrong.
 	Text string
+	// Code says it for programs. "": a word for the status.
+	Code string
 	// Hint says what to do about it. It may be empty.
 	Hint string
-	// RetryAfter is when to try again, in the header Retry-After, in whole seconds,
-	// rounded up. 0: no such header.
+	// RetryAfter is when to try again. 0: that is not said.
 	RetryAfter time.Duration
 }
 
@@ -31,12 +32,14 @@ func (e *Error) Error() string {
 }
 
 func fail(status int, text, hint string) *Error {
-	return &Error{Status: status, Text: text, Hint: hint}
+	return (&Error{Status: status, Text: text, Hint: hint}).complete()
 }
 
-// WriteError answers with err: an [*Error] as it says, an [*http.MaxBytesError]
-// with 413, and anything else with 500 and no more detail than that, for it may be
-// what the caller should not see. Call it before anything was written.
+// WriteError answers with err as JSON, {"error": Text, "code": Code, "hint": Hint}; a
+// RetryAfter is in "retryAfterSeconds" and, rounded up, in the header. An [*Error] is
+// answered as it says, an [*http.MaxBytesError] with 413, and anything else with 500
+// and no more detail than that, for it may be what the caller should not see. Call
+// it before anything was written.
 func WriteError(w http.ResponseWriter, err error) {
 	e := asError(err)
 	h := w.Header()
@@ -49,9 +52,11 @@ func WriteError(w http.ResponseWriter, err error) {
 		h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
 	body, err := json.Marshal(struct {
-		Error string `json:"error"`
-		Hint  string `json:"hint,omitempty"`
-	}{e.Text, e.Hint})
+		Error      string  `json:"error"`
+		Code       string  `json:"code"`
+		Hint       string  `json:"hint,omitempty"`
+		RetryAfter float64 `json:"retryAfterSeconds,omitempty"`
+	}{e.Text, e.Code, e.Hint, e.RetryAfter.Seconds()})
 	if err != nil {
 		// Strings always marshal.
 		panic(fmt.Sprintf("httpguard: %v", err))
@@ -65,18 +70,37 @@ func WriteError(w http.ResponseWriter, err error) {
 func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
-		if e.Status != 0 {
-			return e
-		}
-		with := *e
-		with.Status = http.StatusInternalServerError
-		return &with
+		return e.complete()
 	}
 	var long *http.MaxBytesError
 	if errors.As(err, &long) {
 		return tooLong(long.Limit)
 	}
 	return fail(http.StatusInternalServerError, "internal error", "the daemon's log says more")
+}
+
+// codes are words for statuses.
+var codes = map[int]string{
+	http.StatusBadRequest:            "malformed",
+	http.StatusUnauthorized:          "auth",
+	http.StatusForbidden:             "auth",
+	http.StatusNotFound:              "notFound",
+	http.StatusMethodNotAllowed:      "method",
+	http.StatusRequestEntityTooLarge: "tooLarge",
+	http.StatusUnsupportedMediaType:  "type",
+	http.StatusMisdirectedRequest:    "host",
+	http.StatusInternalServerError:   "internal",
+}
+
+func (e *Error) complete() *Error {
+	with := *e
+	if with.Status == 0 {
+		with.Status = http.StatusInternalServerError
+	}
+	if with.Code == "" {
+		with.Code = codes[with.Status]
+	}
+	return &with
 }
 
 func tooLong(limit int64) *Error {

@@ -32,8 +32,13 @@ type Route struct {
 	// MaxBody is the limit for the body of a request, in bytes. 0:
 	// [DefaultMaxBody]. Negative: there is no body.
 	MaxBody int64
-	// Types are the content types that a body may have. Nil: [JSON].
+	// Types are the content types that a body may have. Nil: [JSON]. Empty, but not
+	// nil: there is no body.
 	Types []string
+	// Stream: the body goes on for as long as the caller likes. MaxBody and
+	// [BodyPatience] are not for it; the handler limits what it keeps of the body and
+	// how long it waits for more, by [http.ResponseController.SetReadDeadline].
+	Stream bool
 	// Handler gets the requests that are let through.
 	Handler http.Handler
 }
@@ -67,7 +72,7 @@ func New(c Config) (*Guard, error) {
 		origins: http.NewCrossOriginProtection(),
 		mux:     http.NewServeMux(),
 		log:     log,
-		refused: &sparing{log: log},
+		refused: &sparing{log: log, rest: time.Second},
 	}, nil
 }
 
@@ -192,8 +197,10 @@ func (g *Guard) crossOrigin(r *http.Request, need Role) *Error {
 	if g.origins.Check(&as) == nil {
 		return nil
 	}
-	return fail(http.StatusForbidden, "a browser sends this for a page of another site",
+	err := fail(http.StatusForbidden, "a browser sends this for a page of another site",
 		"open the daemon's own pages, or call it from a program")
+	err.Code = "origin"
+	return err
 }
 
 // tokenInURL refuses tokens where servers, proxies and browsers write them down.

@@ -2,13 +2,17 @@ package httpguard_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
-	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,6 +32,10 @@ func routes() []httpguard.Route {
 			Pattern: "POST /api/v1/tasks", Role: httpguard.Submit,
 			Types: []string{httpguard.NDJSON, httpguard.JSON},
 		},
+		{
+			Pattern: "POST /api/v1/stream", Role: httpguard.Submit, Stream: true,
+			Types: []string{httpguard.NDJSON},
+		},
 		{Pattern: "POST /api/v1/drain", Role: httpguard.Admin},
 	}
 }
@@ -39,7 +47,7 @@ func guard(tb testing.TB, log io.Writer, h http.Handler) *httpguard.Guard {
 	g, err := httpguard.New(httpguard.Config{
 		Auth:   httpguard.Auth{TokenFile: guardtest.TokenFile(tb, guardtest.Tokens())},
 		Hosts:  []string{"node7", "fd00::7"},
-		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger: logger(log),
 	})
 	require.NoError(tb, err)
 	for _, r := range routes() {
@@ -61,6 +69,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	g := guard(t, &log, unreachable(t))
+	g.LogAll()
 	guardtest.Run(t, guardtest.Config{Handler: g, Routes: g.Routes(), Tokens: guardtest.Tokens()})
 	require.NotEmpty(t, log.String())
 	requireNoSecret(t, log.String())
@@ -69,7 +78,8 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 func requireNoSecret(tb testing.TB, text string) {
 	tb.Helper()
 	require.NotContains(tb, text, "wrong-but-long-enough-token")
-	require.NotContains(tb, text, "Bearer")
+	require.NotContains(tb, text, "Bearer nothing")
+	require.NotContains(tb, text, "evil.example")
 	for _, token := range guardtest.Tokens() {
 		require.NotContains(tb, text, token)
 	}
@@ -226,27 +236,103 @@ func TestAllowIsOfTheMux(t *testing.T) {
 func TestPanicsStayInside(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	g := guard(t, &log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
-			_, _ = w.Write([]byte("half of"))
-		}
+	begin := func(http.ResponseWriter) {}
+	g := guard(t, &log, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		begin(w)
 		panic("the inner workings")
 	}))
-	send := func(method, path string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(method, "http://localhost"+path, http.NoBody)
-		r.Header.Set("Authorization", "Bearer "+guardtest.Tokens()[httpguard.Admin])
+	send := func() *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		g.ServeHTTP(w, r)
+		g.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/ready", http.NoBody))
 		return w
 	}
-	w := send(http.MethodGet, "/ready")
+	w := send()
 	require.Equal(t, http.StatusInternalServerError, w.Code)
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
 	require.NotContains(t, w.Body.String(), "workings")
 	require.Contains(t, log.String(), "the inner workings")
 	require.Contains(t, log.String(), "guard_test.go", "the stack")
-	requireNoSecret(t, log.String())
 	// Half an answer is not to look like a whole one.
-	require.PanicsWithValue(t, http.ErrAbortHandler, func() {
-		send(http.MethodPost, "/api/v1/drain")
-	})
+	for name, how := range map[string]func(http.ResponseWriter){
+		"header": func(w http.ResponseWriter) { w.WriteHeader(http.StatusAccepted) },
+		"write":  func(w http.ResponseWriter) { _, _ = io.WriteString(w, "half of") },
+		"copy":   func(w http.ResponseWriter) { _, _ = io.Copy(w, io.LimitReader(&zeros{}, 9)) },
+		"flush":  func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
+	} {
+		begin = how
+		require.PanicsWithValue(t, http.ErrAbortHandler, func() { send() }, name)
+	}
+	begin = func(w http.ResponseWriter) { w.WriteHeader(http.StatusEarlyHints) }
+	require.Contains(t, send().Body.String(), `"error"`, "that was not the answer yet")
+	begin = func(http.ResponseWriter) { panic(http.ErrAbortHandler) }
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() { send() })
+}
+
+func TestWriteError(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		err    error
+		status int
+		body   string
+		after  string
+	}{
+		{
+			"all of it", &httpguard.Error{
+				Status: 429, Text: "full", Code: "noRoom", Hint: "wait",
+				RetryAfter: 1500 * time.Millisecond,
+			}, 429, `{"error":"full","code":"noRoom","hint":"wait","retryAfterSeconds":1.5}`, "2",
+		},
+		{
+			"wrapped", fmt.Errorf("outer: %w", &httpguard.Error{Status: 404, Text: "no"}), 404,
+			`{"error":"no","code":"notFound"}`, "",
+		},
+		{
+			"no status", &httpguard.Error{Text: "hm"}, 500, `{"error":"hm","code":"internal"}`, "",
+		},
+		{
+			"too long", fmt.Errorf("read: %w", &http.MaxBytesError{Limit: 7}), 413,
+			`{"error":"the body is longer than 7 bytes","code":"tooLarge",` +
+				`"hint":"send less at a time"}`, "",
+		},
+		{
+			"anything", errors.New("the inner workings"), 500,
+			`{"error":"internal error","code":"internal","hint":"the daemon's log says more"}`, "",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := httptest.NewRecorder()
+			httpguard.WriteError(w, tc.err)
+			require.Equal(t, tc.status, w.Code)
+			require.JSONEq(t, tc.body, w.Body.String())
+			require.Equal(t, tc.after, w.Header().Get("Retry-After"))
+		})
+	}
+}
+
+// A request may call the daemon by the address that its connection came in on, and
+// by no other.
+func TestHostIsTheAddressOfTheConnection(t *testing.T) {
+	t.Parallel()
+	g := guard(t, io.Discard, hello())
+	for _, tc := range []struct {
+		local, host string
+		want        int
+	}{
+		{"10.0.0.7", "10.0.0.7:2504", 200},
+		{"::ffff:10.0.0.7", "10.0.0.7", 200},
+		{"10.0.0.7", "10.0.0.8", 421},
+		{"fd00::1", "[fd00:0:0::1]:2504", 200},
+		{"fd00::1", "[fd00::2]", 421},
+		{"fd00::1", "[fd00::1%eth0]", 421},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://localhost/ready", http.NoBody)
+		r.Host = tc.host
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey,
+			&net.TCPAddr{IP: net.ParseIP(tc.local), Port: 2504}))
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, r)
+		require.Equal(t, tc.want, w.Code, "%s at %s", tc.host, tc.local)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"time"
 )
 
 // A route is a [Route] with its defaults.
@@ -31,7 +32,13 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.ContentLength != 0 {
-		r.Body = newBody(r.Body, rt.maxBody, http.NewResponseController(x.w))
+		control := http.NewResponseController(x.w)
+		if rt.Stream {
+			// The server reads what the handler leaves unread, for a while.
+			defer func() { _ = control.SetReadDeadline(time.Now().Add(BodyPatience)) }()
+		} else {
+			r.Body = newBody(r.Body, rt.maxBody, control)
+		}
 	}
 	defer rt.recover(x)
 	rt.Handler.ServeHTTP(x, r)

@@ -10,7 +10,8 @@ import (
 // sparing logs refusals, one a second at most: whoever is refused must not be able
 // to fill a disk.
 type sparing struct {
-	log *slog.Logger
+	log  *slog.Logger
+	rest time.Duration // between two of them
 
 	mu     sync.Mutex
 	next   time.Time // guarded by mu
@@ -26,7 +27,7 @@ func (s *sparing) say(r *http.Request, pattern string, e *Error) {
 		return
 	}
 	silent := s.silent
-	s.silent, s.next = 0, now.Add(time.Second)
+	s.silent, s.next = 0, now.Add(s.rest)
 	s.mu.Unlock()
 	s.log.Warn("request refused", slog.String("remote", r.RemoteAddr),
 		slog.String("route", pattern), slog.Int("status", e.Status), slog.String("reason", e.Text),

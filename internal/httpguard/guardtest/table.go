@@ -152,12 +152,13 @@ func checkAnswer(w *httptest.ResponseRecorder, tokens map[httpguard.Role]string)
 	}
 	var answer struct {
 		Error string `json:"error"`
+		Code  string `json:"code"`
 		Hint  string `json:"hint"`
 	}
 	d := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&answer); err != nil || answer.Error == "" {
-		return fmt.Errorf("want a JSON object with an error, got %q", w.Body)
+	if err := d.Decode(&answer); err != nil || answer.Error == "" || answer.Code == "" {
+		return fmt.Errorf("want a JSON object with an error and a code, got %q", w.Body)
 	}
 	return nil
 }
