@@ -46,6 +46,11 @@ var rules = []rule{
 			" runner's default, and keeps its journal in a log of files",
 	},
 	{
+		"executor/remote/agent/internal/...",
+		[]string{"dag", "capacity", "executor", "executor/fork", "internal/..."},
+		"it is a part of the agent, which runs commands by fork unless it is told otherwise",
+	},
+	{
 		// The compiler keeps one from the internal packages of another.
 		"executor/*",
 		[]string{

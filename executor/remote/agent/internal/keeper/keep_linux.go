@@ -1,0 +1,147 @@
+package keeper
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/fork"
+)
+
+// A keeper is known by its first argument and by a variable, like the supervisor of
+// package fork.
+const (
+	word     = "daggy-lease-keeper"
+	variable = "DAGGY_LEASE_KEEPER"
+)
+
+// init turns this process into a keeper if it was started to be one.
+func init() {
+	if len(os.Args) != 5 || os.Args[1] != word || os.Getenv(variable) == "" {
+		return
+	}
+	_ = os.Unsetenv(variable)
+	grace, err := time.ParseDuration(os.Args[3])
+	if err != nil {
+		syscall.Exit(2)
+	}
+	keep(os.Args[2], grace, os.Args[4])
+	syscall.Exit(0)
+}
+
+// A guard is the keeper's end.
+type guard struct {
+	dir, id  string
+	executor *fork.Executor
+	stopping sync.WaitGroup
+
+	mu     sync.Mutex // guards the following
+	book   *book
+	orphan bool // the daemon is gone
+}
+
+// often is how long the keeper does not look at the clock at most.
+const often = time.Second
+
+// keep ends what is over, for as long as it is needed.
+func keep(dir string, grace time.Duration, id string) {
+	g := &guard{dir: dir, id: id, book: newBook(), executor: fork.New(fork.Config{
+		Dir: dir, Grace: grace, Allocator: &capacity.Allocator{},
+	})}
+	news := make(chan struct{}, 1)
+	go g.listen(os.Stdin, news)
+	timer := time.NewTimer(often)
+	for !g.needless() {
+		select {
+		case <-news:
+		case <-timer.C:
+		}
+		timer.Reset(g.endOver(sinceBoot()))
+	}
+	g.stopping.Wait()
+}
+
+// listen takes what the daemon says until it is gone.
+func (g *guard) listen(from io.Reader, news chan<- struct{}) {
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		g.mu.Lock()
+		g.book.take(lines.Text())
+		g.mu.Unlock()
+	}
+	g.mu.Lock()
+	g.orphan = true
+	g.mu.Unlock()
+	news <- struct{}{}
+}
+
+// needless reports whether the daemon is gone and so are its leases, or another
+// keeper is in charge of them.
+func (g *guard) needless() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.orphan && (len(g.book.leases) == 0 || g.replaced())
+}
+
+// replaced reports whether another keeper was put in charge.
+func (g *guard) replaced() bool {
+	id, err := os.ReadFile(filepath.Join(g.dir, fileName))
+	return err == nil && string(id) != g.id
+}
+
+// endOver ends what is over now, and returns how long to wait.
+func (g *guard) endOver(now time.Duration) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	keys, next := g.book.over(now)
+	for _, key := range keys {
+		g.stopping.Go(func() { g.end(key) })
+	}
+	if next == 0 {
+		return often
+	}
+	// It may be renewed meanwhile, which does not wake anybody.
+	return min(often, max(next-now, time.Millisecond))
+}
+
+var errOver = errors.New("its lease is over")
+
+// end closes a key, so that what runs under it is stopped, and tries until it is.
+func (g *guard) end(key string) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errOver)
+	pause := time.NewTimer(0)
+	for {
+		<-pause.C
+		_, err := g.executor.Run(ctx, &executor.Attempt{
+			Key: key, Resumed: true, Stdout: io.Discard, Stderr: io.Discard,
+		})
+		_, lost := errors.AsType[*executor.LostError](err)
+		if err == nil || lost || errors.Is(err, errOver) {
+			break
+		}
+		pause.Reset(often) // the supervisor could not be reached
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.book.done(key)
+}
+
+// sinceBoot is the time since the machine was booted.
+func sinceBoot() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}

@@ -1,0 +1,162 @@
+package keeper_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/executor/remote/agent/internal/keeper"
+	"github.com/daggy-go/daggy/internal/helperproc"
+)
+
+func TestMain(m *testing.M) {
+	helperproc.Main(nil)
+	os.Exit(m.Run())
+}
+
+const patience = 30 * time.Second
+
+func sinceBoot(t *testing.T) time.Duration {
+	t.Helper()
+	var ts unix.Timespec
+	require.NoError(t, unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts))
+	return time.Duration(ts.Nano())
+}
+
+// hanging starts a command that goes on for ever, and returns what Run returns.
+func hanging(t *testing.T, dir, key string) <-chan error {
+	t.Helper()
+	e := fork.New(fork.Config{Dir: dir, Allocator: &capacity.Allocator{}})
+	over := make(chan error, 1)
+	running := make(chan struct{})
+	go func() {
+		_, err := e.Run(context.Background(), &executor.Attempt{
+			Run: "r", Task: "t", Instance: "t", Number: 1, Key: key,
+			Job:    dag.Command(helperproc.Command("hang")...),
+			Stdout: io.Discard, Stderr: io.Discard,
+			OnReport: func(s executor.Status) {
+				if s.Running {
+					close(running)
+				}
+			},
+		})
+		over <- err
+	}()
+	select {
+	case <-running:
+	case <-time.After(patience):
+		t.Fatal("it does not start")
+	}
+	return over
+}
+
+// tempDir is removed when no supervisor writes there any more.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		require.Eventually(t, func() bool { return os.RemoveAll(dir) == nil }, patience,
+			10*time.Millisecond)
+	})
+	return dir
+}
+
+func begin(t *testing.T, dir string) *keeper.Keeper {
+	t.Helper()
+	k, err := keeper.Start(dir, 100*time.Millisecond)
+	require.NoError(t, err)
+	require.NoError(t, k.TakeOver(dir))
+	return k
+}
+
+// ends waits for the end of a command. Who is attached to it is told how it ended.
+func ends(t *testing.T, over <-chan error) {
+	t.Helper()
+	select {
+	case err := <-over:
+		require.NoError(t, err)
+	case <-time.After(patience):
+		t.Fatal("it goes on")
+	}
+}
+
+func TestLeaseIsOver(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	over, kept := hanging(t, dir, "k1"), hanging(t, dir, "k2")
+	k := begin(t, dir)
+	require.NoError(t, k.Watch("k1", "s1", time.Second, sinceBoot(t)))
+	require.NoError(t, k.Watch("k2", "s2", 2*time.Second, sinceBoot(t)))
+	require.NoError(t, k.Hear("s2", sinceBoot(t)+time.Hour))
+	require.True(t, k.Alive())
+	ends(t, over)
+	require.Empty(t, kept, "it was renewed")
+	require.NoError(t, k.Watch("k2", "s3", time.Millisecond, 0))
+	ends(t, kept)
+	k.Close()
+	require.False(t, k.Alive())
+	require.Error(t, k.Done("k1"))
+	requireNoKeeper(t, dir)
+}
+
+// The daemon dies, and the keeper does what it was told.
+func TestKeepsWithoutDaemon(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	over := hanging(t, dir, "k1")
+	k := begin(t, dir)
+	require.NoError(t, k.Watch("k1", "s1", time.Second, sinceBoot(t)))
+	k.Close()
+	ends(t, over)
+	requireNoKeeper(t, dir)
+}
+
+// The next daemon takes over, with its own keeper.
+func TestTakeOver(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	over := hanging(t, dir, "k1")
+	first := begin(t, dir)
+	require.NoError(t, first.Watch("k1", "s1", 3*time.Second, sinceBoot(t)))
+	first.Close()
+	second := begin(t, dir)
+	require.NoError(t, second.Watch("k1", "s1", 3*time.Second, sinceBoot(t)+time.Hour))
+	require.Eventually(t, func() bool { return len(keepers(t, dir)) == 1 }, patience,
+		10*time.Millisecond, "the first ends, although its lease is not over")
+	require.Empty(t, over)
+	require.NoError(t, second.Watch("k1", "s1", time.Millisecond, 0))
+	ends(t, over)
+	second.Close()
+	requireNoKeeper(t, dir)
+}
+
+// keepers are the processes that keep leases of a directory.
+func keepers(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	require.NoError(t, err)
+	var found []string
+	for _, e := range entries {
+		line, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		if err == nil && strings.Contains(string(line), "daggy-lease-keeper\x00"+dir+"\x00") {
+			found = append(found, e.Name())
+		}
+	}
+	return found
+}
+
+func requireNoKeeper(t *testing.T, dir string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(keepers(t, dir)) == 0 }, patience,
+		10*time.Millisecond)
+}

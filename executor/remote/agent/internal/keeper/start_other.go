@@ -1,0 +1,34 @@
+//go:build !linux
+
+package keeper
+
+import (
+	"errors"
+	"time"
+)
+
+// A Keeper needs Linux, like commands that outlive their engine.
+type Keeper struct{}
+
+// Start says that there is none.
+func Start(string, time.Duration) (*Keeper, error) { return nil, errors.ErrUnsupported }
+
+// TakeOver does nothing.
+func (*Keeper) TakeOver(string) error { return errors.ErrUnsupported }
+
+// Watch does nothing.
+func (*Keeper) Watch(string, string, time.Duration, time.Duration) error {
+	return errors.ErrUnsupported
+}
+
+// Hear does nothing.
+func (*Keeper) Hear(string, time.Duration) error { return errors.ErrUnsupported }
+
+// Done does nothing.
+func (*Keeper) Done(string) error { return errors.ErrUnsupported }
+
+// Alive is false.
+func (*Keeper) Alive() bool { return false }
+
+// Close does nothing.
+func (*Keeper) Close() {}
