@@ -21,21 +21,40 @@ import (
 // A keeper is known by its first argument and by a variable, like the supervisor of
 // package fork.
 const (
-	word     = "daggy-lease-keeper"
-	variable = "DAGGY_LEASE_KEEPER"
+	word        = "daggy-lease-keeper"
+	variable    = "DAGGY_LEASE_KEEPER"
+	stageLaunch = "launch" // start the keeper and exit, so that it is nobody's child
+	stageKeep   = "keep"
+	// lifeDescriptor is open for as long as the keeper lives.
+	lifeDescriptor = 3
 )
 
 // init turns this process into a keeper if it was started to be one.
 func init() {
-	if len(os.Args) != 5 || os.Args[1] != word || os.Getenv(variable) == "" {
+	if len(os.Args) != 5 || os.Args[1] != word {
+		return
+	}
+	name := os.Getenv(variable)
+	if name == "" {
 		return
 	}
 	_ = os.Unsetenv(variable)
+	life := os.NewFile(lifeDescriptor, "life")
 	grace, err := time.ParseDuration(os.Args[3])
-	if err != nil {
-		syscall.Exit(2)
+	switch {
+	case err != nil:
+	case name == stageLaunch:
+		command := stage(stageKeep, os.Args[2:]...)
+		command.Stdin, command.ExtraFiles = os.Stdin, []*os.File{life}
+		err = command.Start()
+	default:
+		// Neither the supervisor nor commands may have it.
+		unix.CloseOnExec(lifeDescriptor)
+		keep(os.Args[2], grace, os.Args[4])
 	}
-	keep(os.Args[2], grace, os.Args[4])
+	if err != nil {
+		syscall.Exit(1)
+	}
 	syscall.Exit(0)
 }
 

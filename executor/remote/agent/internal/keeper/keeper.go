@@ -10,9 +10,10 @@
 //
 //	k, err := keeper.Start(dir, grace)
 //	…
-//	err = k.Watch(key, session, lease, contact) // before the attempt starts
-//	k.Hear(session, contact)                    // a renewal
-//	k.Done(key)                                 // it is over
+//	k.Watch(key, session, lease, contact)
+//	err = k.Sync()           // before the attempt starts
+//	k.Hear(session, contact) // a renewal
+//	k.Done(key)              // it is over
 //
 // The keeper is this very program, started again, like the supervisor. It goes on when
 // the daemon is gone, until nothing is left that has a lease or the keeper of the

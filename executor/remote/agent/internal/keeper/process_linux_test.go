@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -95,17 +96,18 @@ func TestLeaseIsOver(t *testing.T) {
 	dir := tempDir(t)
 	over, kept := hanging(t, dir, "k1"), hanging(t, dir, "k2")
 	k := begin(t, dir)
-	require.NoError(t, k.Watch("k1", "s1", time.Second, sinceBoot(t)))
-	require.NoError(t, k.Watch("k2", "s2", 2*time.Second, sinceBoot(t)))
-	require.NoError(t, k.Hear("s2", sinceBoot(t)+time.Hour))
+	k.Watch("k1", "s1", time.Second, sinceBoot(t))
+	k.Watch("k2", "s2", 2*time.Second, sinceBoot(t))
+	k.Hear("s2", sinceBoot(t)+time.Hour)
+	require.NoError(t, k.Sync())
 	require.True(t, k.Alive())
 	ends(t, over)
 	require.Empty(t, kept, "it was renewed")
-	require.NoError(t, k.Watch("k2", "s3", time.Millisecond, 0))
+	k.Watch("k2", "s3", time.Millisecond, 0)
 	ends(t, kept)
 	k.Close()
 	require.False(t, k.Alive())
-	require.Error(t, k.Done("k1"))
+	k.Done("k1") // nobody hears it
 	requireNoKeeper(t, dir)
 }
 
@@ -115,7 +117,7 @@ func TestKeepsWithoutDaemon(t *testing.T) {
 	dir := tempDir(t)
 	over := hanging(t, dir, "k1")
 	k := begin(t, dir)
-	require.NoError(t, k.Watch("k1", "s1", time.Second, sinceBoot(t)))
+	k.Watch("k1", "s1", time.Second, sinceBoot(t))
 	k.Close()
 	ends(t, over)
 	requireNoKeeper(t, dir)
@@ -127,14 +129,14 @@ func TestTakeOver(t *testing.T) {
 	dir := tempDir(t)
 	over := hanging(t, dir, "k1")
 	first := begin(t, dir)
-	require.NoError(t, first.Watch("k1", "s1", 3*time.Second, sinceBoot(t)))
+	first.Watch("k1", "s1", 3*time.Second, sinceBoot(t))
 	first.Close()
 	second := begin(t, dir)
-	require.NoError(t, second.Watch("k1", "s1", 3*time.Second, sinceBoot(t)+time.Hour))
+	second.Watch("k1", "s1", 3*time.Second, sinceBoot(t)+time.Hour)
 	require.Eventually(t, func() bool { return len(keepers(t, dir)) == 1 }, patience,
 		10*time.Millisecond, "the first ends, although its lease is not over")
 	require.Empty(t, over)
-	require.NoError(t, second.Watch("k1", "s1", time.Millisecond, 0))
+	second.Watch("k1", "s1", time.Millisecond, 0)
 	ends(t, over)
 	second.Close()
 	requireNoKeeper(t, dir)
@@ -159,4 +161,29 @@ func requireNoKeeper(t *testing.T, dir string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return len(keepers(t, dir)) == 0 }, patience,
 		10*time.Millisecond)
+}
+
+// A keeper that is killed, or stands still, is known to be gone.
+func TestKeeperIsGone(t *testing.T) {
+	t.Parallel()
+	for name, signal := range map[string]unix.Signal{
+		"killed": unix.SIGKILL, "stands still": unix.SIGSTOP,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := tempDir(t)
+			k := begin(t, dir)
+			require.NoError(t, k.Sync())
+			pid, err := strconv.Atoi(keepers(t, dir)[0])
+			require.NoError(t, err)
+			require.NoError(t, unix.Kill(pid, signal))
+			for k.Sync() == nil {
+				k.Watch(strings.Repeat("k", 60), "s", time.Hour, sinceBoot(t))
+			}
+			require.Error(t, k.Wait())
+			require.False(t, k.Alive())
+			_ = unix.Kill(pid, unix.SIGKILL)
+			k.Close()
+		})
+	}
 }
