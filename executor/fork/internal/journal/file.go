@@ -86,7 +86,13 @@ func (j *Journal) dump(w *writer) (map[string]extent, error) {
 	if err := w.record(kindBoot, j.bootBody()); err != nil {
 		return nil, err
 	}
-	if err := j.used.records(w.record); err != nil {
+	err := j.used.Parts(func(part []byte, keys []string) error {
+		if part == nil {
+			return w.record(kindForgotten, wire.AppendStrings(nil, keys))
+		}
+		return w.record(kindUsed, part)
+	})
+	if err != nil {
 		return nil, err
 	}
 	at := map[string]extent{}

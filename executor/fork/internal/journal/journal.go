@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/daggy-go/daggy/executor/fork/internal/wire"
+	"github.com/daggy-go/daggy/internal/keyset"
 )
 
 // Name of the file in its directory.
@@ -68,7 +69,7 @@ type Journal struct {
 	after   int64 // the size when it was last written anew
 	err     error // only a new file can be written to
 	entries map[string]*Entry
-	used    used
+	used    *keyset.Set
 	unsaved map[string]bool // keys whose outcome could not be written
 	slot    uint64          // the last that was given away
 	boot    Boot
@@ -79,7 +80,7 @@ type Journal struct {
 // Open opens the journal of a directory, or makes one.
 func Open(dir string, boot Boot) (*Journal, error) {
 	j := &Journal{
-		dir: dir, entries: map[string]*Entry{}, used: newUsed(),
+		dir: dir, entries: map[string]*Entry{}, used: keyset.New(),
 		unsaved: map[string]bool{}, boot: boot,
 	}
 	var err error
@@ -128,7 +129,7 @@ func (j *Journal) Entry(key string) Entry {
 	if e := j.entries[key]; e != nil {
 		return *e
 	}
-	if j.used.has(key) {
+	if j.used.Has(key) {
 		return Entry{State: Forgotten}
 	}
 	return Entry{}
@@ -155,7 +156,7 @@ func (j *Journal) Claimed() []string {
 func (j *Journal) Claim(key string, grace time.Duration) (slot uint64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.entries[key] != nil || j.used.has(key) {
+	if j.entries[key] != nil || j.used.Has(key) {
 		return 0, fmt.Errorf("key %q is in use", key)
 	}
 	if err := j.saveAll(); err != nil {
@@ -251,7 +252,7 @@ func (j *Journal) Outcome(key string) ([]byte, error) {
 func (j *Journal) CloseKey(key string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.entries[key] != nil || j.used.has(key) {
+	if j.entries[key] != nil || j.used.Has(key) {
 		return nil
 	}
 	if err := j.add(kindClosed, wire.AppendString(nil, key)); err != nil {
@@ -261,6 +262,9 @@ func (j *Journal) CloseKey(key string) error {
 	return nil
 }
 
+// most is how many keys there are in a record.
+const most = 1024
+
 // Forget forgets all of these keys except that they were used. What is claimed
 // stays so. It returns the keys that had an outcome.
 func (j *Journal) Forget(keys []string) (ended []string, err error) {
@@ -269,7 +273,7 @@ func (j *Journal) Forget(keys []string) (ended []string, err error) {
 	for part := range slices.Chunk(keys, most) {
 		fresh := slices.DeleteFunc(slices.Clone(part), func(key string) bool {
 			e := j.entries[key]
-			return e != nil && e.State == Claimed || e == nil && j.used.has(key)
+			return e != nil && e.State == Claimed || e == nil && j.used.Has(key)
 		})
 		if len(fresh) == 0 {
 			continue
@@ -283,7 +287,7 @@ func (j *Journal) Forget(keys []string) (ended []string, err error) {
 			}
 			delete(j.entries, key)
 			delete(j.unsaved, key)
-			j.used.add(key)
+			j.used.Add(key)
 		}
 	}
 	return ended, nil

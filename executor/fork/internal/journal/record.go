@@ -109,7 +109,7 @@ func (j *Journal) apply(k kind, body []byte, at extent) error {
 	case kindForgotten:
 		return j.applyForgotten(body)
 	case kindUsed:
-		return j.used.decodeSeries(body)
+		return j.used.AddRanges(body)
 	case kindBoot:
 		return j.applyBoot(body)
 	case kindClaim, kindStarted, kindWithdrawn, kindEnded, kindLost, kindClosed:
@@ -133,7 +133,7 @@ func (j *Journal) applyForgotten(body []byte) error {
 	}
 	for _, key := range keys {
 		delete(j.entries, key)
-		j.used.add(key)
+		j.used.Add(key)
 	}
 	return nil
 }

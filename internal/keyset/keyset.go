@@ -1,20 +1,24 @@
-package journal
+// Package keyset remembers for ever which keys of attempts were used, in a few
+// bytes for each task of a run.
+package keyset
 
 import (
 	"cmp"
+	"encoding/binary"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/daggy-go/daggy/executor/fork/internal/wire"
 )
 
-// used is a set of keys. The keys of a run are its prefix and three numbers, of
-// which ranges are kept: a million instances of a task take no more than one.
-type used struct {
+// A Set is a set of keys. The keys of a run are its prefix and three numbers, of
+// which ranges are kept: a million instances of a task take no more than one. Keys
+// of another form are kept as they are. Make it with [New]. It is not safe for
+// concurrent use.
+type Set struct {
 	ranges map[series]*ranges
-	others map[string]struct{} // keys of another form
+	others map[string]struct{}
 }
 
 // A series is a number of keys that differ in one number. That is the number of
@@ -26,8 +30,9 @@ type series struct {
 	task   uint64 // 1 + that of the task; 0: of all tasks
 }
 
-func newUsed() used {
-	return used{ranges: map[series]*ranges{}, others: map[string]struct{}{}}
+// New returns an empty set.
+func New() *Set {
+	return &Set{ranges: map[series]*ranges{}, others: map[string]struct{}{}}
 }
 
 // split takes a key of the form prefix-task-instance-number apart.
@@ -62,7 +67,8 @@ func decimal(text string) (uint64, bool) {
 	return n, err == nil
 }
 
-func (u used) add(key string) {
+// Add adds a key, which it may keep a copy of.
+func (u *Set) Add(key string) {
 	s, n, ok := split(key)
 	if !ok {
 		u.others[strings.Clone(key)] = struct{}{}
@@ -71,7 +77,7 @@ func (u used) add(key string) {
 	u.series(s).add(n, n)
 }
 
-func (u used) series(s series) *ranges {
+func (u *Set) series(s series) *ranges {
 	r := u.ranges[s]
 	if r == nil {
 		s.prefix = strings.Clone(s.prefix)
@@ -81,7 +87,8 @@ func (u used) series(s series) *ranges {
 	return r
 }
 
-func (u used) has(key string) bool {
+// Has reports whether a key is in the set.
+func (u *Set) Has(key string) bool {
 	s, n, ok := split(key)
 	if !ok {
 		_, found := u.others[key]
@@ -89,6 +96,15 @@ func (u used) has(key string) bool {
 	}
 	r := u.ranges[s]
 	return r != nil && r.has(n)
+}
+
+// Spans is how much the set holds: of ranges, and of keys that are in none.
+func (u *Set) Spans() int {
+	n := len(u.others)
+	for _, r := range u.ranges {
+		n += len(*r)
+	}
+	return n
 }
 
 // ranges are sorted, and neither overlap nor touch.
@@ -126,55 +142,78 @@ func (r *ranges) has(n uint64) bool {
 	return found
 }
 
-// records yields bodies of records that have all of the set in them.
-func (u used) records(yield func(kind, []byte) error) error {
+// most is how many ranges or keys there are in a part.
+const most = 1024
+
+// ErrMalformed says that bytes are not a part of a set.
+var ErrMalformed = errors.New("keyset: malformed")
+
+// Parts yields the set in parts that [Set.AddRanges] reads, or [Set.Add] for each
+// of the keys if that is what there is: keys of no range. Their order is always
+// the same.
+func (u *Set) Parts(yield func(part []byte, keys []string) error) error {
 	order := func(a, b series) int {
 		return cmp.Or(strings.Compare(a.prefix, b.prefix),
 			cmp.Compare(a.number, b.number), cmp.Compare(a.task, b.task))
 	}
 	for _, s := range slices.SortedFunc(maps.Keys(u.ranges), order) {
 		for part := range slices.Chunk(*u.ranges[s], most) {
-			if err := yield(kindUsed, appendSeries(nil, s, part)); err != nil {
+			if err := yield(appendSeries(nil, s, part), nil); err != nil {
 				return err
 			}
 		}
 	}
 	others := slices.Sorted(maps.Keys(u.others))
 	for part := range slices.Chunk(others, most) {
-		if err := yield(kindForgotten, wire.AppendStrings(nil, part)); err != nil {
+		if err := yield(nil, part); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// most is how many ranges or keys there are in a record.
-const most = 1024
-
+// appendSeries writes the length of the prefix and the prefix, the numbers of the
+// attempt and of the task, and how many spans there are; and of each span its
+// first number and how many follow. All numbers are uvarints.
 func appendSeries(b []byte, s series, spans []span) []byte {
-	b = wire.AppendString(b, s.prefix)
-	b = wire.AppendUint(b, s.number)
-	b = wire.AppendUint(b, s.task)
-	b = wire.AppendUint(b, uint64(len(spans)))
+	b = binary.AppendUvarint(b, uint64(len(s.prefix)))
+	b = append(b, s.prefix...)
+	for _, n := range []uint64{s.number, s.task, uint64(len(spans))} {
+		b = binary.AppendUvarint(b, n)
+	}
 	for _, x := range spans {
-		b = wire.AppendUint(b, x.first)
-		b = wire.AppendUint(b, x.last-x.first)
+		b = binary.AppendUvarint(b, x.first)
+		b = binary.AppendUvarint(b, x.last-x.first)
 	}
 	return b
 }
 
-// decodeSeries adds what appendSeries has written.
-func (u used) decodeSeries(b []byte) error {
-	d := wire.NewDecoder(b)
-	s := series{prefix: d.String(), number: d.Uint(), task: d.Uint()}
-	n := d.Uint()
-	var spans []span
-	for i := uint64(0); i < n && d.More(); i++ {
-		first, length := d.Size(), d.Size()
-		spans = append(spans, span{uint64(first), uint64(first) + uint64(length)})
+// AddRanges adds the keys of a part.
+func (u *Set) AddRanges(b []byte) error {
+	bad := false
+	uint := func() uint64 {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n >= 1<<62 {
+			bad, b = true, nil
+			return 0
+		}
+		b = b[size:]
+		return n
 	}
-	if err := d.End(); err != nil || uint64(len(spans)) != n {
-		return wire.ErrMalformed
+	length := uint()
+	if length > uint64(len(b)) {
+		return ErrMalformed
+	}
+	s := series{prefix: string(b[:length])}
+	b = b[length:]
+	s.number, s.task = uint(), uint()
+	var spans []span
+	for n := uint(); n > 0 && !bad; n-- {
+		first := uint()
+		spans = append(spans, span{first, first + uint()})
+	}
+	if bad || len(b) > 0 {
+		return ErrMalformed
 	}
 	for _, x := range spans {
 		u.series(s).add(x.first, x.last)

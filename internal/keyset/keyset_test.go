@@ -1,4 +1,4 @@
-package journal
+package keyset
 
 import (
 	"fmt"
@@ -9,42 +9,47 @@ import (
 )
 
 // A set that is written and read again has the same keys, and no others.
-func TestUsed(t *testing.T) {
+func TestSet(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
-	u, want := newUsed(), map[string]bool{}
+	u, want := New(), map[string]bool{}
 	for range 5000 {
 		key := fmt.Sprintf("run%d-%d-%d-%d", random.IntN(2), random.IntN(20), random.IntN(50),
 			1+random.IntN(3))
 		if random.IntN(10) == 0 {
 			key = fmt.Sprintf("key-%d", random.IntN(100))
 		}
-		u.add(key)
+		u.Add(key)
 		want[key] = true
 	}
-	again := newUsed()
-	require.NoError(t, u.records(func(k kind, body []byte) error {
-		j := &Journal{entries: map[string]*Entry{}, used: again}
-		return j.apply(k, body, extent{})
+	again := New()
+	require.NoError(t, u.Parts(func(part []byte, keys []string) error {
+		for _, key := range keys {
+			again.Add(key)
+		}
+		if part == nil {
+			return nil
+		}
+		return again.AddRanges(part)
 	}))
 	require.Equal(t, u, again)
 	for run := range 3 {
 		for task := range 21 {
 			for instance := range 51 {
 				key := fmt.Sprintf("run%d-%d-%d-1", run, task, instance)
-				require.Equal(t, want[key], again.has(key), key)
+				require.Equal(t, want[key], again.Has(key), key)
 			}
 		}
 	}
 	for i := range 101 {
 		key := fmt.Sprintf("key-%d", i)
-		require.Equal(t, want[key], again.has(key), key)
+		require.Equal(t, want[key], again.Has(key), key)
 	}
 }
 
 // The keys of a run take a range or two, whether they are many instances of a task
 // or many tasks, though they do not come in order.
-func TestUsedIsSmall(t *testing.T) {
+func TestSetIsSmall(t *testing.T) {
 	t.Parallel()
 	const n, window = 100_000, 1000
 	random := rand.New(rand.NewPCG(3, 4))
@@ -57,30 +62,43 @@ func TestUsedIsSmall(t *testing.T) {
 	for name, format := range map[string]string{
 		"instances": "run-7-%d-1", "tasks": "run-%d-0-1",
 	} {
-		u, spans := newUsed(), 0
+		u := New()
 		for _, i := range order {
-			u.add(fmt.Sprintf(format, i))
+			u.Add(fmt.Sprintf(format, i))
 		}
-		for _, r := range u.ranges {
-			spans += len(*r)
-		}
-		require.LessOrEqual(t, spans, 2, name)
+		require.LessOrEqual(t, u.Spans(), 2, name)
 		require.Empty(t, u.others)
 	}
 }
 
 // Keys that look alike are not taken for each other.
-func TestUsedTellsApart(t *testing.T) {
+func TestSetTellsApart(t *testing.T) {
 	t.Parallel()
 	keys := []string{
 		"a-1-2-3", "a-01-2-3", "a-1-02-3", "a-1-2-03", "a-1-2-", "1-2-3", "-1-2-3", "a-1-0-3",
 		"a-0-1-3", "a-1-2-3-4", "a-123-4-5", "a-999999999999999999999-1-1", "",
 	}
 	for i, key := range keys {
-		u := newUsed()
-		u.add(key)
+		u := New()
+		u.Add(key)
 		for k, other := range keys {
-			require.Equal(t, i == k, u.has(other), "%q and %q", key, other)
+			require.Equal(t, i == k, u.Has(other), "%q and %q", key, other)
 		}
 	}
+}
+
+// Nothing makes it panic, and what is refused adds nothing.
+func FuzzAddRanges(f *testing.F) {
+	u := New()
+	u.Add("run-1-2-3")
+	require.NoError(f, u.Parts(func(part []byte, _ []string) error {
+		f.Add(part)
+		return nil
+	}))
+	f.Fuzz(func(t *testing.T, part []byte) {
+		u := New()
+		if u.AddRanges(part) != nil {
+			require.Zero(t, u.Spans())
+		}
+	})
 }
