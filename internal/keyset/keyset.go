@@ -191,7 +191,7 @@ func appendSeries(b []byte, s series, spans []span) []byte {
 // AddRanges adds the keys of a part.
 func (u *Set) AddRanges(b []byte) error {
 	bad := false
-	uint := func() uint64 {
+	next := func() uint64 {
 		n, size := binary.Uvarint(b)
 		if size <= 0 || n >= 1<<62 {
 			bad, b = true, nil
@@ -200,17 +200,17 @@ func (u *Set) AddRanges(b []byte) error {
 		b = b[size:]
 		return n
 	}
-	length := uint()
+	length := next()
 	if length > uint64(len(b)) {
 		return ErrMalformed
 	}
 	s := series{prefix: string(b[:length])}
 	b = b[length:]
-	s.number, s.task = uint(), uint()
+	s.number, s.task = next(), next()
 	var spans []span
-	for n := uint(); n > 0 && !bad; n-- {
-		first := uint()
-		spans = append(spans, span{first, first + uint()})
+	for n := next(); n > 0 && !bad; n-- {
+		first := next()
+		spans = append(spans, span{first, first + next()})
 	}
 	if bad || len(b) > 0 {
 		return ErrMalformed

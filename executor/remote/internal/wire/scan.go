@@ -18,8 +18,12 @@ type scanner struct {
 	at      int
 	depth   int // levels entered
 	lenient bool
+	shared  string // data, if texts are to be parts of it
 	err     *BadError
 }
+
+// mostShared is how much memory a text may keep that is a part of it.
+const mostShared = 4 << 10
 
 func (s *scanner) fail(field, text string) {
 	if s.err == nil {
@@ -243,7 +247,15 @@ func (s *scanner) unit() rune {
 	return utf8.RuneError
 }
 
-func (s *scanner) text(field string) string { return string(s.bytes(field)) }
+func (s *scanner) text(field string) string {
+	b := s.bytes(field)
+	// One without escapes ends right before its quote.
+	if end := s.at - 1; s.shared != "" && s.err == nil && end >= len(b) &&
+		s.shared[end-len(b):end] == string(b) {
+		return s.shared[end-len(b) : end]
+	}
+	return string(b)
+}
 
 // number reads a number as it is written.
 func (s *scanner) number(field string) []byte {
@@ -365,7 +377,7 @@ func (s *scanner) list(field string, f func()) {
 }
 
 func (s *scanner) texts(field string) []string {
-	all := []string{}
+	all := make([]string, 0, 4)
 	s.list(field, func() { all = append(all, s.text(field)) })
 	return all
 }

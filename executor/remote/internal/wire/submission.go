@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -90,7 +89,13 @@ func (w *writer) job(j *dag.Job) error {
 func (w *writer) resources(name string, r dag.Resources) {
 	w.name(name)
 	w.open()
-	for _, resource := range slices.Sorted(maps.Keys(r)) {
+	var few [8]string // most have no more, and then this takes no memory
+	names := few[:0]
+	for resource := range r {
+		names = append(names, resource)
+	}
+	slices.Sort(names)
+	for _, resource := range names {
 		if !w.bare {
 			w.b = append(w.b, ',')
 		}
@@ -148,9 +153,21 @@ func (s *Submission) encodable() error {
 func notUTF8(field, text string) error { return bad(field, shorten(text)+" is not UTF-8") }
 
 // ParseSubmission reads a submission, strictly. What it returns shares nothing
-// with data. The error is a [*BadError].
+// with data. Texts may share the memory of all of it. The error is a [*BadError].
 func ParseSubmission(data []byte) (*Submission, error) {
+	sub, err := parseSubmission(data)
+	if err != nil {
+		return sub, err
+	}
+	return sub, sub.check()
+}
+
+func parseSubmission(data []byte) (*Submission, error) {
 	s := scanner{data: data}
+	if len(data) <= mostShared {
+		// One copy for all texts. What outlives the submission is copied again.
+		s.shared = string(data)
+	}
 	sub := &Submission{}
 	var seen uint32
 	s.object("", func(name []byte) { s.submission(sub, name, &seen) })
@@ -160,7 +177,7 @@ func ParseSubmission(data []byte) (*Submission, error) {
 	if sub.Instance == "" {
 		sub.Instance = sub.Task
 	}
-	return sub, sub.check()
+	return sub, nil
 }
 
 // submission reads the value of a member.
@@ -247,7 +264,7 @@ func (s *scanner) job(j *dag.Job) {
 func (s *scanner) resources(field string) dag.Resources {
 	r := dag.Resources{}
 	s.object(field, func(name []byte) {
-		resource := string(name)
+		resource := resourceName(name)
 		if _, there := r[resource]; there && !s.lenient {
 			s.fail(field, "the resource "+shorten(resource)+" is there twice")
 			return
@@ -257,6 +274,16 @@ func (s *scanner) resources(field string) dag.Resources {
 		}
 	})
 	return r
+}
+
+// resourceName takes no memory for those that are known.
+func resourceName(name []byte) string {
+	for _, known := range [...]string{dag.Cores, dag.MemoryMB, dag.GPUs} {
+		if string(name) == known {
+			return known
+		}
+	}
+	return string(name)
 }
 
 // check refuses what cannot be meant.
@@ -277,11 +304,26 @@ func (s *Submission) check() error {
 	return nil
 }
 
-// Attempt returns what an executor is given. The outputs are the caller's to set.
-func (s *Submission) Attempt() *executor.Attempt {
-	return &executor.Attempt{
+// Fill makes a what an executor is given. Outputs and OnReport are the caller's to
+// set.
+func (s *Submission) Fill(a *executor.Attempt) {
+	*a = executor.Attempt{
 		Run: s.Run, Task: s.Task, Instance: s.Instance, Index: s.Index, Number: s.Number,
 		Key: s.Key, Job: s.Job, PoolOptions: s.PoolOptions, Node: s.Node,
 		Resumed: s.Resumed, Ref: s.Ref,
 	}
+}
+
+// ParseSubmissionOf is ParseSubmission for a submission under a key, which it need
+// not name itself.
+func ParseSubmissionOf(key string, data []byte) (*Submission, error) {
+	sub, err := parseSubmission(data)
+	if err != nil {
+		return sub, err
+	}
+	if sub.Key != "" && sub.Key != key {
+		return sub, bad("key", "this is another key than that of the path")
+	}
+	sub.Key = key
+	return sub, sub.check()
 }

@@ -1,0 +1,201 @@
+package agent
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+)
+
+// A stream tells a session of its attempts.
+type stream struct {
+	session *session
+	signal  chan struct{} // has room for one
+	after   uint64        // what was told last
+	found   []change
+	buf     []byte
+	cap     wire.Capacity // that was told last
+}
+
+// A change is an attempt that has one.
+type change struct {
+	at  *attempt
+	rev uint64
+}
+
+func (st *stream) wake() {
+	select {
+	case st.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Limits of streams.
+const (
+	pingPause     = 10 * time.Second // between lines, at most
+	writePatience = 30 * time.Second
+	capacityPause = 50 * time.Millisecond
+	chunk         = 256 // changes that are written together
+)
+
+// serveResults answers GET /api/v1/results.
+func (a *Agent) serveResults(w http.ResponseWriter, r *http.Request) {
+	by, ok := a.callerOf(w, r)
+	if !ok {
+		return
+	}
+	st := &stream{signal: make(chan struct{}, 1)}
+	if text := r.URL.Query().Get("after"); text != "" && r.URL.Query().Get("start") == a.start {
+		var err error
+		if st.after, err = strconv.ParseUint(text, 10, 64); err != nil {
+			answerProblem(w, malformed(errAfter))
+			return
+		}
+	}
+	hello := a.join(by, st)
+	defer a.leave(st)
+	stop := a.allocator.Notify(func() { st.wake() })
+	defer stop()
+	w.Header()["Content-Type"] = typeNDJSON
+	w.WriteHeader(http.StatusOK)
+	rc := http.NewResponseController(w)
+	line, err := (&wire.Event{Hello: &hello}).Append(nil)
+	if err != nil {
+		return // never
+	}
+	st.buf = line
+	a.stream(w, r, st, rc)
+}
+
+// join begins a stream.
+func (a *Agent) join(by caller, st *stream) wire.Hello {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	st.session = a.session(by.session)
+	st.session.streams[st] = struct{}{}
+	st.session.idleSince = time.Time{}
+	a.watchers[st] = struct{}{}
+	a.hear(by)
+	return wire.Hello{Start: a.start, After: st.after, Rev: a.rev}
+}
+
+func (a *Agent) leave(st *stream) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(st.session.streams, st)
+	delete(a.watchers, st)
+}
+
+// stream writes until the client goes away or the daemon ends.
+func (a *Agent) stream(
+	w http.ResponseWriter, r *http.Request, st *stream, rc *http.ResponseController,
+) {
+	ping := time.NewTimer(pingPause)
+	defer ping.Stop()
+	pace := time.NewTimer(0) // of capacity
+	defer pace.Stop()
+	paced := false
+	for {
+		a.collect(st)
+		for more := true; more; {
+			more = a.write(st)
+			if !paced && !more {
+				paced = a.tellCapacity(st)
+				if paced {
+					pace.Reset(capacityPause)
+				}
+			}
+			if !send(w, rc, st) {
+				return
+			}
+		}
+		ping.Reset(pingPause)
+		select {
+		case <-st.signal:
+		case <-pace.C:
+			paced = false
+		case <-ping.C:
+			st.buf, _ = (&wire.Event{Ping: true}).Append(st.buf)
+		case <-r.Context().Done():
+			return
+		case <-a.ending:
+			return
+		}
+	}
+}
+
+// send writes what there is. It reports false if nobody listens.
+func send(w http.ResponseWriter, rc *http.ResponseController, st *stream) bool {
+	if len(st.buf) == 0 {
+		return true
+	}
+	// What takes no deadlines is not a connection, but a test.
+	_ = rc.SetWriteDeadline(time.Now().Add(writePatience))
+	_, err := w.Write(st.buf)
+	st.buf = st.buf[:0]
+	if cap(st.buf) > 4*mostKept {
+		st.buf = nil
+	}
+	return err == nil && rc.Flush() == nil
+}
+
+// collect finds what has changed since the last time, in order.
+func (a *Agent) collect(st *stream) {
+	st.found = st.found[:0]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for at := st.session.last; at != nil && at.rev > st.after; at = at.prev {
+		st.found = append(st.found, change{at, at.rev})
+	}
+	slices.Reverse(st.found)
+	if a.rev > st.after && len(st.found) > 0 {
+		st.after = st.found[len(st.found)-1].rev
+	}
+}
+
+// write adds a part of what was found to what is sent next. It reports whether there
+// is more. What has changed again meanwhile comes later, in its place.
+func (a *Agent) write(st *stream) bool {
+	n := min(chunk, len(st.found))
+	a.mu.Lock()
+	for _, c := range st.found[:n] {
+		if c.at.rev != c.rev || c.at.session != st.session || c.at.phase == claiming {
+			continue
+		}
+		state := c.at.state()
+		st.buf = append(state.Append(st.buf), '\n')
+		if c.at.phase == moved {
+			st.session.unlink(c.at)
+			c.at.rev = 0
+		}
+	}
+	a.mu.Unlock()
+	clear(st.found[:n])
+	st.found = st.found[n:]
+	return len(st.found) > 0
+}
+
+// tellCapacity adds what the node has, if it is not what was told last.
+func (a *Agent) tellCapacity(st *stream) bool {
+	now := a.capacity()
+	a.mu.Lock()
+	now.Own = make(dag.Resources, len(st.session.own))
+	for name, amount := range st.session.own {
+		if amount > 0 {
+			now.Own[name] = amount
+		}
+	}
+	a.mu.Unlock()
+	if st.cap.Node != "" && now.Leases == st.cap.Leases && now.Draining == st.cap.Draining &&
+		now.Trouble == st.cap.Trouble && maps.Equal(now.Own, st.cap.Own) &&
+		maps.Equal(now.Total, st.cap.Total) && maps.Equal(now.Free, st.cap.Free) {
+		return false
+	}
+	st.cap = now
+	st.buf, _ = (&wire.Event{Capacity: &now}).Append(st.buf)
+	return true
+}

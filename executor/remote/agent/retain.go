@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+)
+
+// evictPause is how often is looked for what is too old.
+const evictPause = time.Minute
+
+// mostEvicted is how many outcomes without output are kept.
+const mostEvicted = 100_000
+
+// keep notes that an attempt has ended. a.mu is held.
+func (a *Agent) keep(at *attempt) {
+	if at.outputs != nil && !at.outcome.Gone {
+		at.kept = at.outputs[0].length() + at.outputs[1].length()
+	}
+	a.retained += at.kept
+	a.order = append(a.order, at)
+	a.tooMuch()
+}
+
+// tooMuch evicts outputs until there are not too many bytes of them. a.mu is held.
+func (a *Agent) tooMuch() {
+	if a.config.RetainBytes < 0 {
+		return
+	}
+	for _, at := range a.order {
+		if a.retained <= a.config.RetainBytes {
+			return
+		}
+		if at.rev != 0 && at.kept > 0 {
+			a.evictOne(at)
+		}
+	}
+}
+
+// evictOne drops the outputs of an attempt that has ended. Its exit code stays.
+// a.mu is held.
+func (a *Agent) evictOne(at *attempt) {
+	a.retained -= at.kept
+	at.kept = 0
+	o := at.outcome
+	// Others may be reading the one that there was.
+	at.outcome = &wire.Outcome{
+		Result: executor.Result{
+			ExitCode: o.Result.ExitCode, Signal: o.Result.Signal, Cause: o.Result.Cause,
+			Node: o.Result.Node, Start: o.Result.Start, End: o.Result.End,
+		},
+		Failure: o.Failure, Stopped: o.Stopped, Gone: true,
+	}
+	gone := at.outputs
+	a.running.Go(func() { a.removeOutputs(gone) })
+	at.outputs = nil
+	a.touch(at)
+	if a.journal != nil {
+		a.journal.note(evictedRecord(at.key))
+	}
+}
+
+// removeOutputs removes the files of an attempt, of which there mostly are none.
+func (a *Agent) removeOutputs(gone *outputs) {
+	if gone == nil {
+		return
+	}
+	for i := range gone {
+		out := &gone[i]
+		if _, short := out.inline(); short {
+			continue
+		}
+		if err := os.Remove(out.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			a.logger.Warn("an output cannot be removed", slog.Any("err", err))
+		}
+	}
+}
+
+// evict is the goroutine that looks for what is too old.
+func (a *Agent) evict() {
+	ticker := time.NewTicker(evictPause)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			a.evictOld(now)
+		case <-a.ending:
+			return
+		}
+	}
+}
+
+func (a *Agent) evictOld(now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clients(now)
+	a.order = slices.DeleteFunc(a.order, func(at *attempt) bool { return at.rev == 0 })
+	if a.config.RetainAge < 0 {
+		return
+	}
+	gone := 0
+	for _, at := range a.order {
+		if now.Sub(at.endedAt) > a.config.RetainAge && !at.outcome.Gone {
+			a.evictOne(at)
+		}
+		if at.outcome.Gone {
+			gone++
+		}
+	}
+	for _, at := range a.order {
+		if gone <= mostEvicted {
+			return
+		}
+		if at.outcome.Gone {
+			gone--
+			a.drop(at)
+			a.used.Add(at.key)
+			if a.journal != nil {
+				a.noteUsed([]string{at.key}, lazy)
+			}
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package agent
+
+import (
+	"net/http"
+
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+)
+
+// A stopping says why an attempt is stopped.
+type stopping struct {
+	why     string // as in wire.Outcome
+	session string // whose wish it is
+	late    bool   // for its time limit
+}
+
+// mark notes that an attempt is to be stopped. a.mu is held.
+func (a *Agent) mark(at *attempt, s stopping) {
+	at.stopped, at.closer, at.late = s.why, s.session, s.late
+	a.touch(at)
+	if a.journal != nil {
+		rec := stoppedRecord(at.key, s.why, s.session, s.late)
+		a.journal.add(soon, func(f *flight) { f.records = append(f.records, rec) })
+	}
+}
+
+// halt stops an attempt that is open, if nobody did before. a.mu is held. What it
+// returns ends the context of the call; nil: there is none.
+func (a *Agent) halt(at *attempt, s stopping) (end func()) {
+	if at.stopped == "" {
+		a.mark(at, s)
+	}
+	switch {
+	case at.phase == claiming:
+		return nil // landed sees it
+	case !at.live:
+		// Nobody is at it: the key is closed by a call whose context has ended.
+		a.launch(at)
+		return nil
+	}
+	stop, cause := at.stop, at.cause()
+	return func() { stop(cause) }
+}
+
+// close closes a key (E5). If the verdict has no attempt, no more than that is
+// known of the key.
+func (a *Agent) close(key, session string, late bool) verdict {
+	a.mu.Lock()
+	at := a.attempts[key]
+	switch {
+	case a.used.Has(key):
+		a.mu.Unlock()
+		return verdict{status: http.StatusOK}
+	case at == nil || at.phase == notStarted:
+		defer a.mu.Unlock()
+		return a.closeUnused(key, at, session)
+	case !at.open():
+		a.mu.Unlock()
+		return verdict{status: http.StatusOK, at: at}
+	}
+	end := a.halt(at, stopping{why: stoppedClosed, session: session, late: late})
+	a.mu.Unlock()
+	if end != nil {
+		end()
+	}
+	return verdict{status: http.StatusAccepted, at: at}
+}
+
+// closeUnused leaves a tombstone. a.mu is held.
+func (a *Agent) closeUnused(key string, at *attempt, session string) verdict {
+	v := verdict{status: http.StatusOK}
+	if a.journal != nil {
+		if err := a.journal.problem(); err != nil {
+			return journalTrouble(err)
+		}
+		rec := stoppedRecord(key, stoppedClosed, session, false)
+		v.flight = a.journal.add(waited, func(f *flight) { f.records = append(f.records, rec) })
+	}
+	if at != nil {
+		a.drop(at)
+	}
+	a.used.Add(key)
+	return v
+}
+
+// acknowledge drops what is known of keys, except that they were used. It returns
+// those that are open, and what to wait for if some were not known.
+func (a *Agent) acknowledge(keys []string) (open []string, wait *flight) {
+	var gone []*outputs
+	var done []string
+	unknown := false
+	a.mu.Lock()
+	for _, key := range keys {
+		at := a.attempts[key]
+		switch {
+		case at != nil && at.open():
+			open = append(open, key)
+			continue
+		case at != nil:
+			if at.kept > wire.MaxInline {
+				gone = append(gone, at.outputs) // there are files
+			}
+			a.drop(at)
+		case a.used.Has(key):
+			continue
+		default:
+			unknown = true
+		}
+		a.used.Add(key)
+		done = append(done, key)
+	}
+	if a.journal != nil && len(done) > 0 {
+		if unknown {
+			wait = a.noteUsed(done, waited)
+		} else {
+			a.noteUsed(done, lazy)
+		}
+	}
+	a.mu.Unlock()
+	for _, outputs := range gone {
+		a.removeOutputs(outputs)
+	}
+	return open, wait
+}
+
+// noteUsed has it written that keys are used.
+func (a *Agent) noteUsed(keys []string, u urgency) *flight {
+	return a.journal.add(u, func(f *flight) {
+		f.records = appendUsed(f.records, keys, false)
+	})
+}
+
+// problemOf is what a session is told of an attempt that it submitted again. nil:
+// the state of it. a.mu is held.
+func (at *attempt) problemOf(session string) *wire.Problem {
+	if !at.lostTo(session) {
+		return nil
+	}
+	return closedKey("it was stopped: " + at.stopped).problem
+}
