@@ -27,7 +27,7 @@ type attempt struct {
 	pid      int        // 0: it does not run yet
 	spools   [2]spool
 	watchers []*watcher
-	last     *wire.Frame // the last that watchers are told; nil: it is not over
+	last     *wire.Frame // what late watchers are told; nil: it is not over
 }
 
 // A watcher is a call that is told of an attempt.
@@ -52,7 +52,8 @@ func (a *attempt) run(start *wire.Start) {
 	defer a.stop(nil)
 	res, err := a.execute(start)
 	if _, not := errors.AsType[*executor.NotStartedError](err); not {
-		a.finish(wire.Refused, wire.AppendFailure(nil, failure(err)))
+		refused := wire.AppendFailure(nil, failure(err))
+		a.finish(wire.Refused, refused, refused)
 		return
 	}
 	o := &wire.Outcome{Result: res, Streams: a.streams()}
@@ -70,7 +71,7 @@ func (a *attempt) run(start *wire.Start) {
 		// the attempt is lost.
 		complain(fmt.Errorf("key %s: its end cannot be written: %w", a.key, err))
 	}
-	a.finish(wire.Ended, body)
+	a.finish(wire.Ended, body, kept)
 }
 
 // errStoppedBefore is what a later engine is told of what another one stopped, for it
@@ -187,11 +188,12 @@ func (a *attempt) leave(s *session, call uint64) {
 	})
 }
 
-// finish tells everybody the end.
-func (a *attempt) finish(kind wire.Kind, body []byte) {
+// finish tells everybody the end. Those who come later are told what is kept, as they
+// are when the attempt is known from the journal alone.
+func (a *attempt) finish(kind wire.Kind, body, kept []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.last = &wire.Frame{Kind: kind, Body: body}
+	a.last = &wire.Frame{Kind: kind, Body: kept}
 	for _, w := range a.watchers {
 		w.tell(kind, body)
 		w.session.forget(w.call)

@@ -206,6 +206,13 @@ func TestDetachedIsRemembered(t *testing.T) {
 	require.Equal(t, 3, r.ExitCode)
 }
 
+// Who comes between the end of an attempt and its being taken out is told what the
+// journal has: that another engine stopped it.
+func TestDetachedToldLate(t *testing.T) { // E5
+	t.Parallel()
+	require.Equal(t, "lost", string(fork.ToldLate([]byte("exit 7"), []byte("lost"))))
+}
+
 // What runs goes on without an engine, and is attached to by the next one.
 func TestDetachedGoesOn(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daggy-go/daggy/executor/fork/internal/wire"
 )
 
 // Crowded makes e watch its commands as it does when it runs very many.
@@ -40,6 +42,13 @@ func SupervisorPID(dir string) (int, error) {
 		return 0, err
 	}
 	return int(peer.Pid), nil
+}
+
+// ToldLate returns what those are told who come just after an attempt has ended.
+func ToldLate(told, kept []byte) []byte {
+	a := &attempt{}
+	a.finish(wire.Ended, told, kept)
+	return a.last.Body
 }
 
 // AwaitSupervisor returns when a directory has no supervisor. It blocks a thread.

@@ -89,7 +89,8 @@ func (o orphan) bury() {
 		complain(fmt.Errorf("key %s: that it is lost cannot be written: %w", o.key, err))
 	}
 	o.s.removeOutput(o.key)
-	o.finish(wire.Refused, wire.AppendFailure(nil, &wire.Failure{Class: wire.Lost, Text: text}))
+	lost := wire.AppendFailure(nil, &wire.Failure{Class: wire.Lost, Text: text})
+	o.finish(wire.Refused, lost, lost)
 }
 
 // awaitDeath gives the orphan time to end by itself.
