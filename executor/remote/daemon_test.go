@@ -11,6 +11,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -230,6 +231,13 @@ func (d *daemon) count(what string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.asked[what]
+}
+
+// log is all requests in order.
+func (d *daemon) log() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.requests)
 }
 
 func (d *daemon) counted(h http.Handler) http.Handler {

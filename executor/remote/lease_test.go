@@ -160,10 +160,10 @@ func TestRenewalsAreForAll(t *testing.T) {
 			start(t, e, "a", fmt.Sprint("k", i))
 		}
 		synctest.Wait()
-		before := len(d.requests)
+		before := len(d.log())
 		sleep(10 * time.Minute)
 		require.InDelta(t, 60, d.count("POST /api/v1/renew"), 2)
-		require.InDelta(t, 60, len(d.requests)-before, 2, "%v", d.requests[before:])
+		require.InDelta(t, 60, len(d.log())-before, 2, "%v", d.log()[before:])
 		for i := range 200 {
 			d.ends(fmt.Sprint("k", i), wire.Outcome{Inline: true})
 		}

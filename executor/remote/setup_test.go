@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	executortest.Main()
-	helperproc.Main(nil)
+	helperproc.Main(modes())
 	goleak.VerifyTestMain(m)
 }
 
