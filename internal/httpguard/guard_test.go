@@ -172,6 +172,11 @@ func TestWhoIsLetThrough(t *testing.T) {
 			http.Header{"Content-Type": {httpguard.NDJSON}, "Content-Encoding": {"identity"}},
 			"{}",
 		},
+		{
+			"a stream", "POST", "http://localhost/api/v1/stream", httpguard.Submit,
+			http.Header{"Content-Type": {httpguard.NDJSON}},
+			strings.Repeat("{}\n", httpguard.DefaultMaxBody),
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -56,7 +56,7 @@ func hostname(host string) (string, bool) {
 	if inner, ok := strings.CutPrefix(name, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
 		addr, err := netip.ParseAddr(inner)
-		return addr.String(), ok && err == nil && addr.Is6() && addr.Zone() == ""
+		return addr.String(), ok && err == nil && addr.Is6()
 	}
 	return strings.ToLower(name), !strings.Contains(name, ":")
 }

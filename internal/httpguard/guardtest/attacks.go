@@ -43,6 +43,11 @@ var attacks = []attack{
 	}, func(r *http.Request) {
 		r.Header.Set("Sec-Fetch-Site", "same-site")
 	})},
+	{"a site's form", 403, 403, each("", func(r *http.Request) {
+		r.Method = http.MethodPost
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+	})},
 	{"other origin", 403, 403, anyMethod(func(r *http.Request) {
 		r.Header.Set("Origin", "http://evil.example")
 	}, func(r *http.Request) {
