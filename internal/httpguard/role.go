@@ -38,3 +38,12 @@ func ParseRole(name string) (Role, error) {
 	}
 	return nobody, fmt.Errorf("unknown role %q: want read, submit or admin", name)
 }
+
+// MarshalText is for JSON and flags.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText is [ParseRole].
+func (r *Role) UnmarshalText(text []byte) (err error) {
+	*r, err = ParseRole(string(text))
+	return err
+}
