@@ -1,0 +1,59 @@
+package evidence
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// A Cluster is what matters of the configuration of a cluster.
+type Cluster struct {
+	// Version of Slurm's, such as "22.05.8". "": not known.
+	Version string
+	// MaxArray is one more than the largest index of an element of an array. 0:
+	// not known.
+	MaxArray int
+	// Accounting: sacct can be asked.
+	Accounting bool
+	// HoldsCores and HoldsMemory: jobs cannot use more than they ask for.
+	HoldsCores, HoldsMemory bool
+}
+
+// ParseCluster reads what "scontrol show config" prints.
+func ParseCluster(out []byte) Cluster {
+	v := map[string]string{}
+	for line := range bytes.Lines(out) {
+		name, value, ok := strings.Cut(string(line), "=")
+		if ok {
+			v[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	maxArray, _ := strconv.Atoi(v["MaxArraySize"])
+	store := v["AccountingStorageType"]
+	cgroup := strings.Contains(v["TaskPlugin"], "cgroup")
+	return Cluster{
+		Version:    v["SLURM_VERSION"],
+		MaxArray:   max(maxArray, 0),
+		Accounting: store != "" && store != "accounting_storage/none" && store != "(null)",
+		HoldsCores: cgroup && v["ConstrainCores"] == "yes" ||
+			strings.Contains(v["TaskPlugin"], "affinity"),
+		HoldsMemory: cgroup && v["ConstrainRAMSpace"] == "yes" ||
+			strings.Contains(v["JobAcctGatherParams"], "OverMemoryKill"),
+	}
+}
+
+// AccountingFormat is what sacct is asked to print of each job, with -P.
+const AccountingFormat = "JobID,State,JobName"
+
+// Accounting reads what sacct prints. Steps are left out.
+func Accounting(out []byte, each func(name string, index int, j Job)) {
+	for line := range bytes.Lines(out) {
+		f := strings.SplitN(strings.TrimRight(string(line), "\r\n"), "|", 3)
+		if len(f) != 3 || f[1] == "" {
+			continue
+		}
+		elements(f[0], func(id string, index int) {
+			each(f[2], index, Job{ID: id, State: f[1]})
+		})
+	}
+}

@@ -1,0 +1,326 @@
+package slurm
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/daggy-go/daggy/dag"
+)
+
+// settings are what a job asks of Slurm.
+type settings struct {
+	flags map[string]string // of sbatch, with their values
+	extra []string          // further arguments of sbatch
+	// uid is who runs the job. -1: who runs this process.
+	uid    int
+	tmpDir string
+}
+
+// An option is a member of a job that only this executor knows.
+type option struct {
+	name string
+	flag string // of sbatch. "": it is none
+	take func(v any) (string, error)
+}
+
+// options that jobs, pools and [Config] may have.
+var options = []option{
+	{"minCPUs", "--cpus-per-task", count},
+	{"minMemoryMB", "--mem", megabytes},
+	{"minTmpDiskMB", "--tmp", megabytes},
+	{"priority", "--priority", count},
+	{"userID", "", count},
+	{"tmpDir", "", word},
+	{"partition", "--partition", word},
+	{"account", "--account", word},
+	{"qos", "--qos", word},
+	{"constraint", "--constraint", word},
+	{"reservation", "--reservation", word},
+	{"licenses", "--licenses", word},
+	{"gres", "--gres", word},
+	{"nodes", "--nodes", word},
+	{"tasks", "--ntasks", count},
+	{"nice", "--nice", signed},
+	{"exclusive", "--exclusive", exclusive},
+	{"extraArgs", "", nil}, // a list
+}
+
+func optionNames() []string {
+	var names []string
+	for _, o := range options {
+		names = append(names, o.name)
+	}
+	return names
+}
+
+// settingsOf puts options over what is there. Values that hold a placeholder are
+// left out: they are known when the attempt runs.
+func (e *Executor) settingsOf(opts map[string]any, under settings) (settings, error) {
+	s := under.clone()
+	var problems *multierror.Error
+	for _, name := range slices.Sorted(maps.Keys(opts)) {
+		if err := s.set(name, opts[name]); err != nil {
+			problems = multierror.Append(problems, fmt.Errorf("slurm: %w", err))
+		}
+	}
+	return s, problems.ErrorOrNil()
+}
+
+func (s settings) clone() settings {
+	if s.flags == nil {
+		return settings{flags: map[string]string{}, uid: -1}
+	}
+	s.flags = maps.Clone(s.flags)
+	s.extra = slices.Clone(s.extra)
+	return s
+}
+
+func (s *settings) set(name string, v any) error {
+	i := slices.IndexFunc(options, func(o option) bool { return o.name == name })
+	if i < 0 {
+		return unknownOption(name)
+	}
+	if text, ok := v.(string); ok && strings.Contains(text, "{{") {
+		return nil
+	}
+	o := options[i]
+	if o.name == "extraArgs" {
+		extra, err := extraArgs(v)
+		s.extra = append(s.extra, extra...)
+		return err
+	}
+	value, err := o.take(v)
+	if err != nil {
+		return fmt.Errorf("option %s: %w", name, err)
+	}
+	switch {
+	case o.name == "userID":
+		s.uid, err = strconv.Atoi(value)
+		return err
+	case o.name == "tmpDir":
+		s.tmpDir = value
+		return nil
+	case value == "" || o.flag == "":
+		delete(s.flags, o.flag)
+		return nil
+	}
+	s.flags[o.flag] = value
+	return nil
+}
+
+func unknownOption(name string) error {
+	members := append(optionNames(),
+		"command", "commandString", "environment", "workDir", "timeLimitSeconds",
+		dag.Cores, dag.MemoryMB, "resources")
+	if best := dag.Nearest(name, members); best != "" {
+		return fmt.Errorf("option %q is unknown; did you mean %s?", name, best)
+	}
+	return fmt.Errorf("option %q is unknown; there are %s", name,
+		strings.Join(optionNames(), ", "))
+}
+
+// whole reads a whole number: as a number or as a string, since both are written.
+func whole(v any) (int64, error) {
+	switch n := v.(type) {
+	case int:
+		return int64(n), nil
+	case int64:
+		return n, nil
+	case float64:
+		if n != math.Trunc(n) || math.Abs(n) > 1<<53 {
+			return 0, fmt.Errorf("%v is not a whole number", n)
+		}
+		return int64(n), nil
+	case string:
+		i, err := strconv.ParseInt(strings.TrimSpace(n), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a whole number", n)
+		}
+		return i, nil
+	case fmt.Stringer: // json.Number is one
+		return whole(n.String())
+	}
+	return 0, fmt.Errorf("%v (%T) is not a number", v, v)
+}
+
+func count(v any) (string, error) {
+	n, err := whole(v)
+	if err == nil && (n < 0 || n > math.MaxUint32) {
+		err = fmt.Errorf("%d is out of range", n)
+	}
+	return strconv.FormatInt(n, 10), err
+}
+
+func signed(v any) (string, error) {
+	n, err := whole(v)
+	return strconv.FormatInt(n, 10), err
+}
+
+func megabytes(v any) (string, error) {
+	s, err := count(v)
+	return s + "M", err
+}
+
+// word takes a text that Slurm reads. A number will do.
+func word(v any) (string, error) {
+	s, ok := v.(string)
+	if !ok {
+		n, err := whole(v)
+		if err != nil {
+			return "", fmt.Errorf("%v (%T) is not a text", v, v)
+		}
+		s = strconv.FormatInt(n, 10)
+	}
+	if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
+		return "", fmt.Errorf("%q has a control character", s)
+	}
+	return s, nil
+}
+
+func exclusive(v any) (string, error) {
+	switch b := v.(type) {
+	case bool:
+		if b {
+			return noValue, nil
+		}
+		return "", nil
+	case string:
+		return word(b)
+	}
+	return "", fmt.Errorf("%v (%T) is neither true nor a text such as \"user\"", v, v)
+}
+
+// noValue marks a flag that takes no value.
+const noValue = "\x00"
+
+// ours are the arguments of sbatch that this package sets, or that would break
+// what it promises.
+var ours = map[string]string{
+	"--array":        "instances of a task are made an array by themselves",
+	"--chdir":        "set workDir",
+	"--cluster":      "only the queue of this cluster is watched",
+	"--clusters":     "only the queue of this cluster is watched",
+	"--error":        "output goes to files of its own",
+	"--export":       "the environment is the job's",
+	"--export-file":  "the environment is the job's",
+	"--get-user-env": "the environment is the job's",
+	"--help":         "nothing would be submitted",
+	"--hold":         "it could not be told from somebody's hold",
+	"--input":        "jobs have none",
+	"--job-name":     "it leads to the attempt",
+	"--no-requeue":   "it is set already",
+	"--open-mode":    "output goes to files of its own",
+	"--output":       "output goes to files of its own",
+	"--parsable":     "it is set already",
+	"--quiet":        "what sbatch says is read",
+	"--requeue":      "a job that starts again does nothing",
+	"--signal":       "it would look as if somebody cancelled the job",
+	"--test-only":    "nothing would be submitted",
+	"--time":         "set timeLimitSeconds",
+	"--uid":          "set userID",
+	"--usage":        "nothing would be submitted",
+	"--version":      "nothing would be submitted",
+	"--wait":         "the queue is watched already",
+	"--wrap":         "the command is the job's",
+}
+
+// extraArgs takes further arguments of sbatch, each "--name" or "--name=value",
+// so that none can be taken for the script.
+func extraArgs(v any) ([]string, error) {
+	var list []string
+	switch l := v.(type) {
+	case []string:
+		list = l
+	case []any:
+		for _, x := range l {
+			s, ok := x.(string)
+			if !ok {
+				return nil, fmt.Errorf("option extraArgs: %v (%T) is not a text", x, x)
+			}
+			list = append(list, s)
+		}
+	default:
+		return nil, fmt.Errorf("option extraArgs: %v (%T) is not a list", v, v)
+	}
+	for _, arg := range list {
+		name, _, _ := strings.Cut(arg, "=")
+		if !strings.HasPrefix(name, "--") || len(name) < 4 {
+			return nil, fmt.Errorf(
+				"option extraArgs: %q is not of the form --name or --name=value", arg)
+		}
+		if err := notOurs(name); err != nil {
+			return nil, err
+		}
+		if _, err := word(arg); err != nil {
+			return nil, fmt.Errorf("option extraArgs: %w", err)
+		}
+	}
+	return list, nil
+}
+
+// notOurs refuses what this package sets. sbatch takes any beginning of a name
+// that is of one option only.
+func notOurs(name string) error {
+	for _, reserved := range slices.Sorted(maps.Keys(ours)) {
+		if strings.HasPrefix(reserved, name) {
+			return fmt.Errorf("option extraArgs: %s cannot be given: %s", name, ours[reserved])
+		}
+	}
+	return nil
+}
+
+// take puts the resources and the time limit of a job over its options.
+func (s *settings) take(job dag.Job, grace time.Duration) error {
+	for _, name := range slices.Sorted(maps.Keys(job.Resources)) {
+		n := job.Resources[name]
+		if n == 0 {
+			continue
+		}
+		switch name {
+		case dag.Cores:
+			s.flags["--cpus-per-task"] = strconv.FormatInt(n, 10)
+		case dag.MemoryMB:
+			s.flags["--mem"] = strconv.FormatInt(n, 10) + "M"
+		case dag.GPUs:
+			s.flags["--gres"] = "gpu:" + strconv.FormatInt(n, 10)
+		default:
+			return fmt.Errorf("slurm: resource %q is not one that Slurm can be asked for: %s, %s and"+
+				" %s are; others go into the option gres or licenses",
+				name, dag.Cores, dag.MemoryMB, dag.GPUs)
+		}
+	}
+	if job.TimeLimit > 0 {
+		// The script of the job keeps the limit. Slurm's own, in minutes, comes
+		// after it, and lets the scheduler know.
+		minutes := (job.TimeLimit + grace + 59*time.Second) / time.Minute
+		s.flags["--time"] = strconv.FormatInt(int64(minutes)+1, 10)
+	}
+	return nil
+}
+
+// args are the arguments of sbatch, in an order that is always the same: what
+// has equal ones can be in one array.
+func (s *settings) args() []string {
+	args := make([]string, 0, len(s.flags)+len(s.extra)+3)
+	for _, flag := range slices.Sorted(maps.Keys(s.flags)) {
+		if v := s.flags[flag]; v != noValue {
+			args = append(args, flag+"="+v)
+		} else {
+			args = append(args, flag)
+		}
+	}
+	if _, set := s.flags["--ntasks"]; !set {
+		args = append(args, "--ntasks=1")
+	}
+	if s.uid >= 0 {
+		args = append(args, "--uid="+strconv.Itoa(s.uid))
+	}
+	return append(args, s.extra...)
+}

@@ -1,0 +1,389 @@
+package slurm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/slurm/internal/evidence"
+)
+
+// Run submits the attempt as a job, or finds the job that its key has already,
+// and waits for its end. The package comment says what becomes of ctx, of the
+// output and of errors.
+func (e *Executor) Run(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+	if detached(ctx) {
+		return executor.Result{}, notStarted(ctx)
+	}
+	r, err := e.newRun(a)
+	if err != nil {
+		return executor.Result{}, err
+	}
+	res, err := r.run(ctx)
+	if err == nil {
+		res.Unenforced = e.unenforced(a.Job)
+	}
+	return res, err
+}
+
+// A run is one call of Run.
+type run struct {
+	e     *Executor
+	a     *executor.Attempt
+	store *store
+	spec  spec
+	wake  chan struct{}
+	item  *item
+	// claim is who has the key, as of the listing claimed.
+	claim   evidence.Claim
+	claimed uint64
+	// report is the job's, as of the listing reported.
+	report   *evidence.Report
+	reported uint64
+	said     executor.Status // the last Status
+	out, err stream
+	stopping *stopping // nil: nobody has asked for that
+}
+
+// An outcome is how an attempt ended. Nil: it has not.
+type outcome struct {
+	res executor.Result
+	err error
+}
+
+func failure(err error) *outcome { return &outcome{err: err} }
+
+// newRun looks at what is wrong with the job itself.
+func (e *Executor) newRun(a *executor.Attempt) (*run, error) {
+	if e.badConfig != nil {
+		return nil, executor.Permanent(e.badConfig)
+	}
+	if !safe(a.Key) {
+		return nil, executor.Permanent(fmt.Errorf("slurm: %q cannot be a key", a.Key))
+	}
+	set, err := e.settingsOf(a.PoolOptions, e.defaults)
+	if err == nil {
+		set, err = e.settingsOf(a.Job.Options, set)
+	}
+	if err == nil {
+		err = set.take(a.Job, e.config.Grace)
+	}
+	if err != nil {
+		return nil, executor.Permanent(err)
+	}
+	s, err := e.store(set.uid)
+	if err != nil {
+		return nil, cannotWrite(err)
+	}
+	sp, err := e.specOf(a, s, set)
+	if err != nil {
+		return nil, executor.Permanent(err)
+	}
+	r := &run{e: e, a: a, store: s, spec: sp, wake: make(chan struct{}, 1)}
+	r.item = &item{key: a.Key, store: s, spec: sp, args: set.args()}
+	if e.config.ArraySize > 1 {
+		r.item.group = strings.Join(append([]string{a.Run, a.Task, s.dir}, r.item.args...), "\x00")
+	}
+	return r, nil
+}
+
+// run finds out what there is of the key and goes on from there.
+func (r *run) run(ctx context.Context) (executor.Result, error) {
+	old, known, err := r.store.spec(r.a.Key)
+	if err != nil {
+		return executor.Result{}, fmt.Errorf("slurm: %w", err)
+	}
+	r.item.stage = queued
+	if known {
+		// It was submitted, or nearly.
+		r.item.stage = unsure
+		n := jobName{r.a.Key, -1}
+		if old.batch != "" {
+			n = jobName{old.batch, old.index}
+		}
+		r.item.names = []jobName{n}
+		r.spec.stdout, r.spec.stderr = old.stdout, old.stderr
+		r.item.spec.stdout, r.item.spec.stderr = old.stdout, old.stderr
+	}
+	r.out.open(r.spec.stdout, r.a.Stdout)
+	if r.spec.stderr != r.spec.stdout {
+		r.err.open(r.spec.stderr, r.a.Stderr)
+	}
+	if o := r.settled(ctx, known); o != nil {
+		return o.res, o.err
+	}
+	r.item = r.e.keeper.join(r.item, r.wake)
+	defer r.e.keeper.leave(r.item, r.wake)
+	return r.wait(ctx)
+}
+
+// settled reports the outcome of a key that needs nothing of Slurm: it has ended
+// before, or was closed, or is to be closed and was never submitted.
+func (r *run) settled(ctx context.Context, known bool) *outcome {
+	if err := r.look(); err != nil {
+		return failure(fmt.Errorf("slurm: %w", err))
+	}
+	if r.claim.Engine {
+		return failure(r.closed())
+	}
+	if r.claim.ID != "" && !known {
+		return failure(&executor.LostError{Err: errForgotten})
+	}
+	if r.report != nil {
+		return r.ended(picture{}) // unless Slurm has to be asked
+	}
+	if ctx.Err() == nil || known {
+		return nil
+	}
+	claim, err := r.store.take(r.a.Key, r.e.engine)
+	if err != nil {
+		return failure(fmt.Errorf("slurm: %w", err))
+	}
+	if claim.Engine {
+		return failure(notStarted(ctx))
+	}
+	r.claim = claim
+	return nil
+}
+
+var (
+	errForgotten = errors.New("slurm: its outcome was recorded and forgotten")
+	errClosed    = errors.New("slurm: an engine has closed its key, so that it never starts")
+)
+
+func (r *run) closed() error { return &executor.LostError{Err: errClosed} }
+
+func notStarted(ctx context.Context) error {
+	return fmt.Errorf("slurm: not started: %w", context.Cause(ctx))
+}
+
+func detached(ctx context.Context) bool {
+	return ctx.Err() != nil && errors.Is(context.Cause(ctx), executor.ErrDetach)
+}
+
+// wait looks again whenever there is news, until the attempt is over.
+func (r *run) wait(ctx context.Context) (executor.Result, error) {
+	done := ctx.Done()
+	tick := time.NewTimer(time.Hour) // for stopping, which may hear nothing from Slurm
+	defer tick.Stop()
+	for {
+		if ctx.Err() != nil && done != nil {
+			if detached(ctx) {
+				return executor.Result{}, fmt.Errorf("slurm: %w", executor.ErrDetach)
+			}
+			done = nil
+			r.stopping = &stopping{cause: context.Cause(ctx)}
+		}
+		if o := r.step(); o != nil {
+			return o.res, o.err
+		}
+		if r.stopping != nil {
+			tick.Reset(r.e.config.Interval)
+		}
+		select {
+		case <-done:
+		case <-r.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// look reads who has the key and how it ended.
+func (r *run) look() error {
+	now := r.e.keeper.now()
+	if !r.claim.Known() && !r.claim.Engine {
+		claim, err := r.store.claim(r.a.Key)
+		if err != nil {
+			return err
+		}
+		if claim != r.claim {
+			r.claim, r.claimed = claim, now
+		}
+	}
+	if r.report == nil {
+		report, ok, err := r.store.report(r.a.Key)
+		if err != nil {
+			return err
+		}
+		if ok {
+			r.report, r.reported = &report, now
+		}
+	}
+	return nil
+}
+
+// step looks at what there is and does what follows from it.
+func (r *run) step() *outcome {
+	if err := r.look(); err != nil {
+		// The file server may come back. What is in the queue stays there.
+		r.say(executor.Status{Reason: "the shared directory cannot be read: " + err.Error()})
+		return nil
+	}
+	p := r.e.keeper.picture(r.item)
+	if r.report != nil {
+		return r.ended(p)
+	}
+	if p.failed != nil {
+		return r.failed(p.failed)
+	}
+	if r.stopping != nil {
+		if o := r.stop(p); o != nil || r.stopping.closed {
+			return o
+		}
+	}
+	v := evidence.View{
+		Claim: r.claim, Jobs: p.jobs, Gone: p.gone || p.quiet > 0 && r.killed(),
+		Fresh:  p.listed > max(p.since, r.claimed),
+		Unsure: p.stage == unsure,
+	}
+	if p.stage == queued || p.stage == submitting {
+		v.Fresh = false
+	}
+	return r.act(evidence.Judge(v), p)
+}
+
+// failed closes the key of an attempt that cannot be submitted, unless something
+// was submitted before.
+func (r *run) failed(err error) *outcome {
+	if _, again := errors.AsType[*executor.NotStartedError](err); again {
+		return failure(err) // under the same key
+	}
+	claim, cerr := r.store.take(r.a.Key, r.e.engine)
+	if cerr != nil {
+		return failure(errors.Join(err, cerr))
+	}
+	if !claim.Engine {
+		r.claim = claim
+		return nil
+	}
+	return failure(err)
+}
+
+// act does what a verdict says.
+func (r *run) act(v evidence.Verdict, p picture) *outcome {
+	switch v.Kind {
+	case evidence.Running:
+		r.say(executor.Status{Running: true, Ref: v.Job.ID, Node: v.Job.Node, Reason: v.Text})
+		r.copy()
+		for _, id := range duplicates(p, r.claim) {
+			r.e.keeper.scancel(id, false, func(error) {})
+		}
+	case evidence.Pending:
+		r.say(executor.Status{Ref: v.Job.ID, Reason: v.Text})
+	case evidence.Wait:
+		if p.text != "" || len(p.jobs) > 0 {
+			r.say(executor.Status{Ref: ref(p), Reason: p.text})
+		}
+	case evidence.Submit:
+		if r.stopping == nil {
+			r.e.keeper.resubmit(r.item)
+		}
+	case evidence.Closed:
+		return failure(r.closed())
+	case evidence.Requeue:
+		r.e.keeper.scancel(v.Job.ID, false, func(error) {})
+		return r.over(v, evidence.Broken, "was ended by Slurm and queued again")
+	case evidence.Unstart:
+		return r.unstart(v)
+	case evidence.Over:
+		return r.over(v, v.Fate, "left no report")
+	case evidence.Missing:
+		return r.missing(v)
+	}
+	return nil
+}
+
+func ref(p picture) string {
+	if len(p.jobs) == 0 {
+		return ""
+	}
+	return p.jobs[0].ID
+}
+
+// say reports a status, if it is another one.
+func (r *run) say(s executor.Status) {
+	if s.Ref == "" {
+		s.Ref = r.said.Ref
+	}
+	if s.Node == "" {
+		s.Node = r.said.Node
+	}
+	s.Running = s.Running || r.said.Running
+	if s != r.said {
+		r.said = s
+		r.a.Report(s)
+	}
+}
+
+// unstart closes the key of a job that ended before it began.
+func (r *run) unstart(v evidence.Verdict) *outcome {
+	claim, err := r.store.take(r.a.Key, r.e.engine)
+	if err != nil {
+		r.say(executor.Status{Reason: "its key cannot be closed: " + err.Error()})
+		return nil
+	}
+	if !claim.Engine {
+		r.claim, r.claimed = claim, r.e.keeper.now()
+		return nil
+	}
+	jerr := &JobError{ID: v.Job.ID, State: v.Job.State, Text: "ended before it began"}
+	switch v.Fate {
+	case evidence.Cancelled, evidence.OverTime, evidence.OverMemory:
+		return failure(jerr)
+	case evidence.NoFate, evidence.Broken, evidence.Vanished:
+	}
+	if v.Job.ID == "" {
+		jerr.Text = "is not in the queue any more and never began"
+	}
+	return failure(&executor.LostError{Err: jerr})
+}
+
+// over makes the outcome of a job that ended without a report.
+func (r *run) over(v evidence.Verdict, fate evidence.Fate, text string) *outcome {
+	r.say(executor.Status{Running: true, Ref: v.Job.ID, Node: v.Job.Node})
+	jerr := &JobError{ID: v.Job.ID, State: v.Job.State, Text: text}
+	if r.stopping != nil {
+		return &outcome{res: r.stoppedResult(v.Job)}
+	}
+	why, err := r.store.stopped(r.a.Key)
+	if err != nil {
+		return failure(fmt.Errorf("slurm: %w", err))
+	}
+	switch {
+	case why == stopLimit:
+		fate = evidence.OverTime
+	case why != "":
+		jerr.Text = "was stopped by another engine"
+		fate = evidence.Broken
+	}
+	r.copy()
+	res := executor.Result{ExitCode: -1, Node: v.Job.Node, Message: jerr.Error()}
+	switch fate {
+	case evidence.OverTime:
+		res.Cause = executor.CauseTime
+		return &outcome{res: res}
+	case evidence.OverMemory:
+		res.Cause = executor.CauseMemory
+		return &outcome{res: res}
+	case evidence.Cancelled:
+		return failure(jerr)
+	case evidence.NoFate, evidence.Broken, evidence.Vanished:
+	}
+	return failure(&executor.LostError{Err: jerr})
+}
+
+// missing asks accounting, where there is one, what became of a job that is not
+// in the queue any more.
+func (r *run) missing(v evidence.Verdict) *outcome {
+	j := r.e.keeper.account(r.item, r.claim.ID)
+	s := evidence.Lookup(j.State)
+	if s.Phase != evidence.Ended {
+		// Accounting lags, or has none: the controller's word is the later one.
+		return r.over(v, evidence.Broken, "is not in the queue any more and left no report")
+	}
+	v.Job.State = j.State
+	return r.over(v, s.Fate, "left no report")
+}

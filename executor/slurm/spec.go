@@ -1,0 +1,183 @@
+package slurm
+
+import (
+	"bytes"
+	_ "embed" // the script
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/expand"
+)
+
+// script is the text of every job.
+//
+//go:embed job.sh
+var script string
+
+// A spec is what a job is to run: data for the script.
+type spec struct {
+	key            string
+	batch          string // the array that it was last submitted in. "": none
+	index          int    // its place there
+	stdout, stderr string
+	dir            string
+	limit, grace   time.Duration
+	env, argv      []string
+}
+
+const (
+	specMark = "daggy-job-1"
+	specEnd  = "end"
+	// specHead is how many words there are before the environment.
+	specHead = 10
+)
+
+// encode returns the words, each followed by a zero byte.
+func (s *spec) encode() []byte {
+	limit := ""
+	if s.limit > 0 {
+		limit = seconds(s.limit)
+	}
+	batch := ""
+	if s.batch != "" {
+		batch = s.batch + "_" + strconv.Itoa(s.index)
+	}
+	words := []string{
+		specMark, s.key, batch, strconv.Itoa(len(s.argv)), s.stdout, s.stderr, s.dir, limit,
+		seconds(s.grace), strconv.Itoa(len(s.env)),
+	}
+	words = append(append(append(words, s.env...), s.argv...), specEnd)
+	var b bytes.Buffer
+	for _, w := range words {
+		b.WriteString(w)
+		b.WriteByte(0)
+	}
+	return b.Bytes()
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+}
+
+// spec reads where the files of a key are and where it was submitted.
+func (s *store) spec(key string) (sp spec, known bool, err error) {
+	b, err := os.ReadFile(s.path(jobsDir, key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return spec{}, false, nil
+	}
+	if err != nil {
+		return spec{}, false, err
+	}
+	words := strings.SplitN(string(b), "\x00", specHead+1)
+	if len(words) <= specHead || words[0] != specMark || words[1] != key ||
+		!strings.HasSuffix(string(b), "\x00"+specEnd+"\x00") {
+		return spec{}, false, nil // it was never whole, so it cannot have been submitted
+	}
+	sp = spec{key: key, stdout: words[4], stderr: words[5]}
+	if batch, index, ok := strings.Cut(words[2], "_"); ok {
+		if sp.index, err = strconv.Atoi(index); err != nil {
+			return spec{}, false, nil //nolint:nilerr // as above
+		}
+		sp.batch = batch
+	}
+	return sp, true, nil
+}
+
+// specOf makes what the job of an attempt is to run. Its errors are the job's own.
+func (e *Executor) specOf(a *executor.Attempt, s *store, set settings) (spec, error) {
+	argv, err := words(a.Job)
+	if err != nil {
+		return spec{}, err
+	}
+	if err := checkEnvironment(a.Job.Environment); err != nil {
+		return spec{}, err
+	}
+	if strings.Contains(argv[0], "=") {
+		// env would take it for a variable.
+		argv = append([]string{"/bin/sh", "-c", `exec "$@"`, "sh"}, argv...)
+	}
+	sp := spec{
+		key:   a.Key,
+		dir:   a.Job.WorkDir,
+		limit: a.Job.TimeLimit,
+		grace: e.config.Grace,
+		env:   lastOfEach(append(append([]string{}, e.inherited...), a.Environ()...)),
+		argv:  argv,
+	}
+	if sp.dir == "" {
+		sp.dir = e.dir
+	}
+	sp.stdout, sp.stderr = s.outputs(a, set)
+	for _, word := range append(append([]string{sp.dir, sp.stdout}, sp.env...), sp.argv...) {
+		if strings.Contains(word, "\x00") {
+			return spec{}, fmt.Errorf("slurm: %.100q holds a zero byte, which no process can be"+
+				" given", word)
+		}
+	}
+	return sp, nil
+}
+
+// outputs are the files that take the output. One that nobody wants is not kept,
+// and one writer for both gets both in the order in which they are written.
+func (s *store) outputs(a *executor.Attempt, set settings) (stdout, stderr string) {
+	base := s.path(outputsDir, a.Key)
+	if set.tmpDir != "" {
+		base = filepath.Join(set.tmpDir, a.Key)
+	}
+	stdout, stderr = base+".stdout", base+".stderr"
+	if same(a.Stdout, a.Stderr) {
+		stderr = stdout
+	}
+	if a.Stdout == io.Discard {
+		stdout = os.DevNull
+	}
+	if a.Stderr == io.Discard {
+		stderr = os.DevNull
+	}
+	return stdout, stderr
+}
+
+// same reports whether two writers are one. Writers that cannot be compared are
+// not.
+func same(a, b io.Writer) (equal bool) {
+	defer func() { _ = recover() }()
+	return a == b
+}
+
+var errNoCommand = errors.New("slurm: no command: it must begin with the name of a program")
+
+// words returns the argument vector of a job.
+func words(job dag.Job) ([]string, error) {
+	argv := job.Command
+	if len(argv) == 0 && strings.TrimSpace(job.CommandString) != "" {
+		var err error
+		if argv, err = expand.Split(job.CommandString); err != nil {
+			return nil, fmt.Errorf("slurm: command %q: %w", job.CommandString, err)
+		}
+	}
+	if len(argv) == 0 || argv[0] == "" {
+		return nil, errNoCommand
+	}
+	return argv, nil
+}
+
+// checkEnvironment leaves alone what placeholders may still turn into an entry.
+func checkEnvironment(environ []string) error {
+	for _, entry := range environ {
+		k, _, found := strings.Cut(entry, "=")
+		if found && k != "" || strings.Contains(entry, "{{") {
+			continue
+		}
+		return fmt.Errorf("slurm: environment: %q is not of the form KEY=value", entry)
+	}
+	return nil
+}

@@ -1,0 +1,362 @@
+package slurm
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/slurm/internal/evidence"
+)
+
+const (
+	// submitters is how many submissions there are at the same time, at most.
+	submitters = 3
+	// writers is how many files are written at the same time for a submission.
+	writers = 8
+)
+
+// submissions submits what is queued until ctx ends.
+func (k *keeper) submissions(ctx context.Context, kick <-chan struct{}) {
+	var g sync.WaitGroup
+	defer g.Wait()
+	free := make(chan struct{}, submitters)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-kick:
+		case <-timer.C:
+		}
+		for ctx.Err() == nil {
+			batch, wait := k.due(len(free) == submitters)
+			if batch == nil {
+				timer.Reset(wait)
+				break
+			}
+			free <- struct{}{}
+			g.Go(func() {
+				k.submit(ctx, batch)
+				<-free
+				k.kickSubmit()
+			})
+		}
+	}
+}
+
+func (k *keeper) kickSubmit() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.session != nil {
+		poke(k.session.submit)
+	}
+}
+
+// A pile is what waits to be submitted together.
+type pile struct {
+	items []*item // not empty
+}
+
+// due takes off what is to be submitted next: a single item, or those of one
+// group. Nil: nothing is, for that time.
+func (k *keeper) due(busy bool) ([]*item, time.Duration) {
+	const idle = time.Hour // a kick comes first
+	c := &k.e.config
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	size := c.ArraySize
+	if k.cluster.MaxArray > 0 {
+		size = min(size, k.cluster.MaxArray)
+	}
+	if c.MaxQueued > 0 {
+		size = min(size, c.MaxQueued-k.inQueue)
+	}
+	switch {
+	case busy || len(k.piles) == 0:
+		return nil, idle
+	case size <= 0:
+		k.say(fmt.Sprintf("there are %d jobs in the queue, the most that there may be"+
+			" (Config.MaxQueued)", k.inQueue))
+		return nil, idle
+	}
+	if until := later(k.pause, k.next); until.After(now) {
+		return nil, until.Sub(now)
+	}
+	soonest := idle
+	for i, p := range k.piles {
+		if wait := p.wait(now, size, c.ArrayWait); wait > 0 {
+			soonest = min(soonest, wait)
+			continue
+		}
+		batch := p.items[:min(size, len(p.items))]
+		p.items = p.items[len(batch):]
+		if len(p.items) == 0 {
+			k.piles = slices.Delete(k.piles, i, i+1)
+			delete(k.byGroup, batch[0].group)
+		}
+		k.takeOff(batch, now)
+		return batch, 0
+	}
+	return nil, soonest
+}
+
+// wait says for how long it is worth waiting for more. The last one to come
+// decides: while more come, more will.
+func (p *pile) wait(now time.Time, size int, wait time.Duration) time.Duration {
+	if len(p.items) >= size || p.items[0].group == "" {
+		return 0
+	}
+	last := p.items[len(p.items)-1].arrived.Add(wait)
+	most := p.items[0].arrived.Add(10 * wait)
+	if most.Before(last) {
+		last = most
+	}
+	return last.Sub(now)
+}
+
+// push puts an item at the end of what is to be submitted, with mu held.
+func (k *keeper) push(it *item) {
+	it.stage = queued
+	it.arrived = time.Now()
+	if p := k.byGroup[it.group]; p != nil && it.group != "" {
+		p.items = append(p.items, it)
+		return
+	}
+	p := &pile{items: []*item{it}}
+	k.piles = append(k.piles, p)
+	if it.group != "" {
+		k.byGroup[it.group] = p
+	}
+}
+
+// withdraw takes an item off what is to be submitted, with mu held.
+func (k *keeper) withdraw(it *item) {
+	for i, p := range k.piles {
+		if p.items[0].group != it.group {
+			continue
+		}
+		j := slices.Index(p.items, it)
+		if j < 0 {
+			continue
+		}
+		if p.items = slices.Delete(p.items, j, j+1); len(p.items) == 0 {
+			k.piles = slices.Delete(k.piles, i, i+1)
+			delete(k.byGroup, it.group)
+		}
+		return
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// say gives what is queued a reason to wait, with mu held.
+func (k *keeper) say(text string) {
+	for _, p := range k.piles {
+		for _, it := range p.items {
+			if it.text != text {
+				it.text = text
+				it.wake()
+			}
+		}
+	}
+}
+
+// takeOff marks what is being submitted, with mu held.
+func (k *keeper) takeOff(batch []*item, now time.Time) {
+	for _, it := range batch {
+		it.stage = submitting
+		it.text = ""
+	}
+	k.inQueue += len(batch)
+	if rate := k.e.config.SubmitRate; rate > 0 {
+		// Unused time is good for a few at once, not more.
+		from := later(k.next, now.Add(-submitters*time.Second/time.Duration(rate)))
+		k.next = from.Add(time.Second / time.Duration(rate))
+	}
+}
+
+// submit submits a batch, and says to its items what became of it.
+func (k *keeper) submit(ctx context.Context, batch []*item) {
+	k.askCluster(ctx)
+	first := batch[0]
+	name := jobName{first.key, -1}
+	if len(batch) > 1 {
+		name.name = "daggy-" + strings.ToLower(rand.Text())
+	}
+	if err := k.write(batch, name.name); err != nil {
+		k.settle(batch, func(it *item) { it.failed = cannotWrite(err) })
+		return
+	}
+	k.mu.Lock()
+	for i, it := range batch {
+		n := name
+		if len(batch) > 1 {
+			n.index = i
+		}
+		it.names = append(slices.Clip(it.names), n)
+		if k.items[it.key] == it {
+			k.names[n] = it
+		}
+	}
+	k.mu.Unlock()
+	a, err := k.e.sbatch(ctx, first, name.name, len(batch))
+	s, id, words := evidence.Unclear, "", ""
+	if err == nil {
+		s, id, words = evidence.ParseSubmission(string(a.Stdout), string(a.Stderr), a.Exit)
+		if words == "" {
+			words = fmt.Sprintf("exit %d", a.Exit)
+		}
+	} else {
+		words = err.Error()
+	}
+	k.submissionEnded(batch, s, id, words)
+}
+
+// sbatch submits a job, or an array of several.
+func (e *Executor) sbatch(ctx context.Context, it *item, name string, n int) (Answer, error) {
+	argv := []string{
+		"sbatch", "--parsable", "--no-requeue", "--job-name=" + name,
+		"--output=/dev/null", "--error=/dev/null", "--export=ALL", "--chdir=" + it.spec.dir,
+	}
+	if n > 1 {
+		argv = append(argv, fmt.Sprintf("--array=0-%d", n-1))
+	}
+	argv = append(argv, it.args...)
+	argv = append(argv, "/dev/stdin", it.store.dir, name)
+	// A submission that was begun is seen to its end, also when nobody waits for it
+	// any more; but not for long.
+	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(2 * time.Second)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-asking.Done():
+		}
+	})
+	defer stop()
+	return e.ask(asking, script, argv...)
+}
+
+// write writes what the jobs of a batch are to run, and which key each has.
+func (k *keeper) write(batch []*item, name string) error {
+	var g errgroup.Group
+	g.SetLimit(writers)
+	for i, it := range batch {
+		sp := it.spec
+		if len(batch) > 1 {
+			sp.batch, sp.index = name, i
+		}
+		g.Go(func() error { return it.store.write(it.store.path(jobsDir, it.key), sp.encode()) })
+	}
+	if err := g.Wait(); err != nil || len(batch) == 1 {
+		return err
+	}
+	var keys bytes.Buffer
+	for _, it := range batch {
+		keys.WriteString(it.key)
+		keys.WriteByte('\n')
+	}
+	s := batch[0].store
+	return s.writeSynced(s.path(batchesDir, name), keys.Bytes())
+}
+
+// settle changes the items of a batch and lets them look.
+func (k *keeper) settle(batch []*item, change func(it *item)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, it := range batch {
+		it.since, it.quiet = k.begun, 0
+		change(it)
+		it.wake()
+	}
+}
+
+func (k *keeper) submissionEnded(batch []*item, s evidence.Submission, id, words string) {
+	if s == evidence.Unclear || s == evidence.Deferred {
+		k.e.config.Logger.Warn("a submission failed",
+			slog.String("words", words), slog.Int("jobs", len(batch)))
+	}
+	k.mu.Lock()
+	if s == evidence.Accepted || s == evidence.Refused {
+		k.failures = 0
+		k.pause = time.Time{}
+	} else {
+		k.failures = min(k.failures+1, 10)
+		backoff := min(time.Second<<k.failures, maxInterval)
+		k.pause = time.Now().Add(backoff)
+	}
+	k.mu.Unlock()
+	switch s {
+	case evidence.Accepted:
+		k.settle(batch, func(it *item) {
+			it.stage = submitted
+			ref := id
+			if n := it.name(); n.index >= 0 {
+				ref = fmt.Sprintf("%s_%d", id, n.index)
+			}
+			it.jobs = []evidence.Job{{ID: ref, State: "PENDING"}}
+		})
+	case evidence.Refused:
+		k.settle(batch, func(it *item) {
+			it.stage = unsure
+			it.failed = executor.Permanent(&RefusedError{Words: words, Args: it.args})
+		})
+	case evidence.Deferred:
+		k.mu.Lock()
+		for _, it := range batch {
+			if it.refs > 0 {
+				k.inQueue--
+				k.push(it)
+			}
+			it.text = "Slurm takes no more jobs for now: " + words
+			it.wake()
+		}
+		k.mu.Unlock()
+	case evidence.Unclear:
+		k.settle(batch, func(it *item) {
+			it.stage = unsure
+			it.since++ // the next listing may be too early for a late arrival
+			it.text = "it is not known whether Slurm has it: " + words
+		})
+	}
+}
+
+// askCluster asks once for the configuration of the cluster. Without an answer
+// the usual is assumed, and the next submission asks again.
+func (k *keeper) askCluster(ctx context.Context) {
+	k.mu.Lock()
+	known := k.asked
+	k.mu.Unlock()
+	if known {
+		return
+	}
+	a, err := k.e.ask(ctx, "", "scontrol", "show", "config")
+	if err == nil {
+		err = a.failure()
+	}
+	if err != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.cluster, k.asked = evidence.ParseCluster(a.Stdout), true
+}

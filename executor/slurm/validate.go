@@ -1,0 +1,119 @@
+package slurm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/daggy-go/daggy/dag"
+)
+
+var errNotProbed = errors.New("slurm: the directory was not probed")
+
+// Validate reports every field of job that Slurm cannot be given: a missing
+// command, unknown options and resources, values that cannot be read. It also
+// says what is wrong with this machine and with [Config.Dir], which it tries.
+// Slurm is not asked, for it may be down when a run is resumed.
+func (e *Executor) Validate(job dag.Job) error {
+	var problems *multierror.Error
+	add := func(err error) {
+		if err != nil {
+			problems = multierror.Append(problems, err)
+		}
+	}
+	add(e.badConfig)
+	if e.badConfig == nil {
+		add(e.probe())
+	}
+	_, err := words(job)
+	add(err)
+	add(checkEnvironment(job.Environment))
+	set, err := e.settingsOf(job.Options, e.defaults)
+	add(err)
+	add(set.take(job, e.config.Grace))
+	add(e.checkTmpDir(set))
+	return problems.ErrorOrNil()
+}
+
+// check looks at what can be wrong with a Config.
+func (c Config) check() error {
+	switch {
+	case c.Dir == "":
+		return errors.New("slurm: Config.Dir is empty: name a directory that this machine and" +
+			" all nodes share")
+	case !filepath.IsAbs(c.Dir):
+		return fmt.Errorf("slurm: Config.Dir %q is not absolute: it has to be the same on all"+
+			" nodes", c.Dir)
+	}
+	return nil
+}
+
+// probe looks once whether this machine can submit jobs and whether the shared
+// directory can do what is asked of it.
+func (e *Executor) probe() error {
+	e.mu.Lock()
+	err := e.probed
+	e.mu.Unlock()
+	if err == nil {
+		return nil
+	}
+	if e.real {
+		if err := missingCommands(); err != nil {
+			return err
+		}
+	}
+	s, err := e.store(-1)
+	if err == nil {
+		err = s.probe()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.probed = err
+	return err
+}
+
+// probe makes a file and a link to it, as claims are taken.
+func (s *store) probe() error {
+	tmp, err := s.temporary([]byte("probe\n"), true)
+	if err != nil {
+		return fmt.Errorf("slurm: the shared directory cannot be written: %w", err)
+	}
+	link := tmp + "-link"
+	err = os.Link(tmp, link)
+	if err == nil {
+		err = os.Remove(link)
+	}
+	if err = errors.Join(err, os.Remove(tmp)); err != nil {
+		return fmt.Errorf("slurm: the shared directory has to be able to make hard links: %w", err)
+	}
+	return nil
+}
+
+// checkTmpDir names a directory for output that cannot be one, as far as this
+// machine can tell: where it is not there, only the nodes may have it.
+func (e *Executor) checkTmpDir(set settings) error {
+	if set.tmpDir == "" {
+		return nil
+	}
+	if !filepath.IsAbs(set.tmpDir) {
+		return fmt.Errorf("slurm: option tmpDir: %q is not absolute", set.tmpDir)
+	}
+	info, err := os.Stat(set.tmpDir)
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("slurm: option tmpDir: %s is not a directory", set.tmpDir)
+	}
+	return nil
+}
+
+// engineName says who has taken a claim, for people.
+func engineName() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "localhost"
+	}
+	return strings.ReplaceAll(fmt.Sprintf("%s:%d", host, os.Getpid()), " ", "-")
+}

@@ -1,0 +1,62 @@
+package slurm_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/daggy-go/daggy/executor/executortest"
+	"github.com/daggy-go/daggy/executor/slurm"
+	"github.com/daggy-go/daggy/internal/integration/servertest"
+)
+
+func TestMain(m *testing.M) {
+	executortest.Main() // this binary plays the jobs
+	goleak.VerifyTestMain(m)
+}
+
+// A counter counts the commands that an executor runs on a cluster.
+type counter struct {
+	*servertest.Slurm
+	mu    sync.Mutex
+	calls map[string]int
+	most  atomic.Int32 // sbatch at the same time
+	now   atomic.Int32
+}
+
+func count(s *servertest.Slurm) *counter { return &counter{Slurm: s, calls: map[string]int{}} }
+
+func (c *counter) run(ctx context.Context, argv []string, stdin string) (slurm.Answer, error) {
+	c.mu.Lock()
+	c.calls[argv[0]]++
+	c.mu.Unlock()
+	if argv[0] == "sbatch" {
+		n := c.now.Add(1)
+		for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); {
+			most = c.most.Load()
+		}
+		defer c.now.Add(-1)
+	}
+	stdout, stderr, exit, err := c.Run(ctx, stdin, argv[0], argv[1:]...)
+	return slurm.Answer{Stdout: stdout, Stderr: stderr, Exit: exit}, err
+}
+
+func (c *counter) called(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[name]
+}
+
+// config is for a cluster that is asked often and given up soon.
+func (c *counter) config(dir string) slurm.Config {
+	return slurm.Config{
+		Dir: dir, Commands: c.run,
+		Interval:  200 * time.Millisecond,
+		Missing:   2 * time.Second,
+		ArrayWait: 20 * time.Millisecond,
+	}
+}
