@@ -39,7 +39,8 @@ var rules = []rule{
 		"executor/remote/agent",
 		[]string{
 			"dag", "expand", "capacity", "executor", "executor/remote",
-			"executor/remote/internal/...", "executor/fork", "statelog", "statelog/filelog",
+			"executor/remote/internal/...", "executor/remote/agent/internal/...",
+			"executor/fork", "statelog", "statelog/filelog",
 			"internal/...",
 		},
 		"it is the engine of its node: it is given the executor that it serves, or takes the" +

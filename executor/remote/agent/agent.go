@@ -43,6 +43,7 @@ type Agent struct {
 	running    sync.WaitGroup
 	writing    sync.WaitGroup // the journal's goroutine
 	leases     leases
+	keeping    keeping
 	forgetter  forgetter
 
 	mu       sync.Mutex // guards the following. Nothing blocks under it
@@ -76,6 +77,7 @@ func newAgent(ctx context.Context, c Config, openStore storeOpener) (*Agent, err
 		attempts: map[string]*attempt{}, used: keyset.New(), sessions: map[string]*session{},
 		watchers: map[*stream]struct{}{},
 	}
+	a.keeping.wanted = c.kept
 	if d, ok := executor.As[executor.Durable](c.Executor); ok && d.Durable() && !c.Ephemeral {
 		a.durable = d
 		// One that refuses a job without a command cannot start one.
@@ -95,7 +97,9 @@ func newAgent(ctx context.Context, c Config, openStore storeOpener) (*Agent, err
 		}
 		a.salt = a.journal.id
 	}
-	a.begin()
+	if err := a.begin(); err != nil {
+		return nil, errors.Join(err, a.Shutdown(ctx))
+	}
 	return a, nil
 }
 
@@ -117,7 +121,7 @@ func (a *Agent) makeDir() (err error) {
 }
 
 // begin starts what goes on until Shutdown.
-func (a *Agent) begin() {
+func (a *Agent) begin() error {
 	a.sweepOutputs()
 	if a.journal != nil {
 		a.writing.Go(a.journal.write)
@@ -127,7 +131,13 @@ func (a *Agent) begin() {
 	a.running.Go(a.keepLeases)
 	a.running.Go(a.forget)
 	a.running.Go(a.evict)
+	// What must not run any more is stopped before anything else.
+	a.checkLeases(sinceBoot())
+	if err := a.startKeeping(); err != nil {
+		return err
+	}
 	a.resume()
+	return nil
 }
 
 // Drain has nothing new taken, and returns when nothing is open any more, or ctx

@@ -33,7 +33,9 @@ func (a *Agent) serveBatch(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Content-Type"] = typeNDJSON
 	b := &batch{agent: a, rc: rc, by: by, in: bufio.NewReaderSize(r.Body, batchBuffer)}
 	w.WriteHeader(http.StatusOK)
-	_ = rc.Flush()
+	if r.ContentLength < 0 {
+		_ = rc.Flush() // it may wait for that
+	}
 	for more := true; more; {
 		more = b.read()
 		if _, err := w.Write(b.answer()); err != nil {

@@ -196,3 +196,13 @@ func playMark(args []string) (int, error) {
 	_, err = os.Stdout.WriteString("done " + os.Getenv("DAGGY_KEY"))
 	return 0, err
 }
+
+// playHold keeps a connection for as long as it lives.
+func playHold(args []string) (int, error) {
+	c, err := net.Dial("tcp", args[0])
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.Read(make([]byte, 1))
+	return 0, err
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/executor/remote/agent/internal/keeper"
 	"github.com/daggy-go/daggy/internal/httpguard"
 )
 
@@ -82,6 +83,8 @@ type Config struct {
 	Version string
 	// Logger is told of trouble. Nil: nobody is.
 	Logger *slog.Logger
+
+	kept bool // leases are kept although the daemon is dead
 }
 
 // withDefaults checks everything at once.
@@ -117,11 +120,13 @@ func (c Config) withDefaults() (Config, error) {
 	c.Capacity = total
 	if c.Executor == nil {
 		forked := fork.Config{Allocator: new(capacity.Allocator), Grace: c.Grace}
-		// Killing takes a second at most, see package fork.
-		c.StopTime = max(0, cmp.Or(c.Grace, fork.DefaultGrace)) + 2*time.Second
+		// Killing takes a second at most, see package fork. If the daemon is dead, it
+		// begins later.
+		c.StopTime = max(0, c.Grace) + keeper.Slack + 2*time.Second
 		if !c.Ephemeral {
-			forked.Dir = c.Dir
+			forked.Dir, c.kept = c.Dir, true
 		}
+		c.Grace = cmp.Or(c.Grace, fork.DefaultGrace)
 		c.Executor = fork.New(forked)
 	}
 	return c, problems.ErrorOrNil()

@@ -2,7 +2,10 @@ package agent
 
 import (
 	"context"
+	"strconv"
+	"time"
 
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
 	"github.com/daggy-go/daggy/statelog/filelog"
 )
 
@@ -19,4 +22,35 @@ func NewWithStore(ctx context.Context, c Config, wrap func(Store) Store) (*Agent
 		return wrap(log), nil
 	}
 	return newAgent(ctx, c, open)
+}
+
+// SinceBoot is the clock of leases.
+func SinceBoot() time.Duration { return sinceBoot() }
+
+// CheckLeases stops what would be over at that time.
+func (a *Agent) CheckLeases(now time.Duration) { a.checkLeases(now) }
+
+// Ticket returns the ticket of a time, of this boot of the machine or of another.
+func (a *Agent) Ticket(at time.Duration, boot string) string {
+	if boot == "" {
+		boot = a.ticketBoot
+	}
+	return boot + "." + strconv.FormatInt(int64(at), ticketBase)
+}
+
+// Rotate begins the journal anew.
+func (a *Agent) Rotate() error {
+	j := a.journal
+	j.turn <- struct{}{}
+	defer func() { <-j.turn }()
+	return j.rotate(j.snapshot())
+}
+
+// Evict looks for what is too old at a time.
+func (a *Agent) Evict(now time.Time) { a.evictOld(now) }
+
+// Hash is what a journal has of a submission.
+func Hash(salt string, sub *wire.Submission) (string, error) {
+	h, err := hashOf(salt, sub)
+	return h.String(), err
 }

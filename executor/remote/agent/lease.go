@@ -108,6 +108,7 @@ func (a *Agent) hear(by caller) {
 		return // it owns nothing
 	}
 	s.contact = max(s.contact, by.heard)
+	a.heard(s)
 	// For the daemon after this one. To write less often than it is renewed only
 	// makes leases end earlier then.
 	const often = time.Second

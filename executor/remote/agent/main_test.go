@@ -13,6 +13,7 @@ func TestMain(m *testing.M) {
 	executortest.Main()
 	helperproc.Main(map[string]helperproc.Mode{
 		"daemon": playDaemon, "reference": playReference, "mark": playMark,
+		"hold": playHold,
 	})
 	goleak.VerifyTestMain(m)
 }

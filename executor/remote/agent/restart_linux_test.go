@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote/agent"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
@@ -25,12 +25,18 @@ import (
 type site struct {
 	dir   string
 	marks string
+	id    string
 }
+
+// key makes a key that no other test has: processes are found by theirs.
+func (s site) key(name string) string { return s.id + "-" + name }
 
 func newSite(tb testing.TB) site {
 	tb.Helper()
 	base := tb.TempDir()
-	s := site{filepath.Join(base, "state"), filepath.Join(base, "marks")}
+	s := site{
+		filepath.Join(base, "state"), filepath.Join(base, "marks"), strings.ToLower(rand.Text()),
+	}
 	tb.Cleanup(func() { require.NoError(tb, helperproc.AwaitSupervisor(s.dir)) })
 	return s
 }
@@ -75,13 +81,14 @@ func TestKilledDaemon(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	r := role{Dir: s.dir, Cores: 4}
+	quickKey, slowKey := s.key("quick"), s.key("slow")
 	d := spawnDaemon(t, r)
 	quick := `{"run":"r","task":"t","job":` + s.job(false) + `}`
 	slow := `{"run":"r","task":"t","job":` + s.job(true) + `}`
-	require.Equal(t, http.StatusCreated, d.put(t, "s", "quick", quick).status)
-	require.Equal(t, "done quick", string(d.end(t, "quick").Outcome.Stdout))
-	require.Equal(t, http.StatusCreated, d.put(t, "s", "slow", slow).status)
-	d.until(t, "slow", isRunning)
+	require.Equal(t, http.StatusCreated, d.put(t, "s", quickKey, quick).status)
+	require.Equal(t, "done "+quickKey, string(d.end(t, quickKey).Outcome.Stdout))
+	require.Equal(t, http.StatusCreated, d.put(t, "s", slowKey, slow).status)
+	d.until(t, slowKey, isRunning)
 	health := d.ask(t, "", http.MethodGet, wire.PathHealth, "")
 	d.kill()
 
@@ -97,21 +104,21 @@ func TestKilledDaemon(t *testing.T) {
 	require.Equal(t, 1, after.Open)
 	require.Equal(t, int64(3), after.Capacity.Free["cores"], "what runs is counted")
 	// The outcome may not have been on the disk; then fork says it again.
-	require.Equal(t, "done quick", string(d.end(t, "quick").Outcome.Stdout))
-	d.until(t, "slow", isRunning)
+	require.Equal(t, "done "+quickKey, string(d.end(t, quickKey).Outcome.Stdout))
+	d.until(t, slowKey, isRunning)
 	other := strings.Replace(slow, `"task":"t"`, `"task":"u"`, 1)
-	require.Equal(t, http.StatusConflict, d.put(t, "s", "slow", other).status)
+	require.Equal(t, http.StatusConflict, d.put(t, "s", slowKey, other).status)
 	again := `{"resumed":true,` + slow[1:]
-	require.Equal(t, http.StatusOK, d.put(t, "new", "slow", again).status)
+	require.Equal(t, http.StatusOK, d.put(t, "new", slowKey, again).status)
 	s.open(t)
-	require.Equal(t, "done slow", string(d.end(t, "slow").Outcome.Stdout))
-	require.Equal(t, map[string]int{"quick": 1, "slow": 1}, s.starts(t))
-	d.ask(t, "new", http.MethodPost, wire.PathAck, `{"keys":["quick","slow"]}`)
+	require.Equal(t, "done "+slowKey, string(d.end(t, slowKey).Outcome.Stdout))
+	require.Equal(t, map[string]int{quickKey: 1, slowKey: 1}, s.starts(t))
+	d.ask(t, "new", http.MethodPost, wire.PathAck, `{"keys":["`+quickKey+`","`+slowKey+`"]}`)
 	d.stop(t)
 
 	d = spawnDaemon(t, r)
-	require.Equal(t, http.StatusGone, d.put(t, "s", "slow", again).status)
-	require.Equal(t, map[string]int{"quick": 1, "slow": 1}, s.starts(t))
+	require.Equal(t, http.StatusGone, d.put(t, "s", slowKey, again).status)
+	require.Equal(t, map[string]int{quickKey: 1, slowKey: 1}, s.starts(t))
 	requireNoSecret(t, s.dir)
 }
 
@@ -156,7 +163,7 @@ func TestDeathAtEveryAppend(t *testing.T) {
 func (c *child) submitAll(tb testing.TB, s site, tasks int, resumed bool) {
 	tb.Helper()
 	for i := range tasks {
-		key := fmt.Sprintf("r-0-%d-1", i)
+		key := s.key(fmt.Sprintf("0-%d-1", i))
 		body := fmt.Sprintf(`{"run":"r","task":"t","resumed":%v,"job":%s}`, resumed, s.job(false))
 		if !c.try(http.MethodPut, wire.PathTask+key, body) {
 			return
@@ -165,7 +172,7 @@ func (c *child) submitAll(tb testing.TB, s site, tasks int, resumed bool) {
 			return
 		}
 	}
-	c.try(http.MethodPost, wire.PathAck, `{"keys":["r-0-0-1"]}`)
+	c.try(http.MethodPost, wire.PathAck, `{"keys":["`+s.key("0-0-1")+`"]}`)
 }
 
 // try makes a request of a daemon that may die of it.
@@ -191,7 +198,7 @@ func (c *child) requireAllOnce(tb testing.TB, s site, tasks int) {
 	tb.Helper()
 	want := map[string]int{}
 	for i := range tasks {
-		key := fmt.Sprintf("r-0-%d-1", i)
+		key := s.key(fmt.Sprintf("0-%d-1", i))
 		want[key] = 1
 		st := c.end(tb, key)
 		if st.State == wire.Closed {
@@ -219,7 +226,7 @@ func TestDeathAtAnyTime(t *testing.T) {
 		})
 		for i := 0; i < tasks; i++ {
 			body := fmt.Sprintf(`{"resumed":%v,"job":%s}`, round > 0, s.job(false))
-			if !d.try(http.MethodPut, wire.PathTask+fmt.Sprintf("r-0-%d-1", i), body) {
+			if !d.try(http.MethodPut, wire.PathTask+s.key(fmt.Sprintf("0-%d-1", i)), body) {
 				break
 			}
 		}
@@ -229,7 +236,7 @@ func TestDeathAtAnyTime(t *testing.T) {
 	d = spawnDaemon(t, role{Dir: s.dir, Cores: 4})
 	deadline := time.Now().Add(patience)
 	for i := range tasks {
-		key := fmt.Sprintf("r-0-%d-1", i)
+		key := s.key(fmt.Sprintf("0-%d-1", i))
 		got := d.put(t, "s", key, `{"resumed":true,"job":`+s.job(false)+`}`)
 		for got.status == http.StatusTooManyRequests {
 			require.True(t, time.Now().Before(deadline))
@@ -292,16 +299,3 @@ func TestRestartByJob(t *testing.T) {
 	got := d.ask(t, "s", http.MethodDelete, wire.PathTask+"b?wait=30s", "").state(t)
 	require.Equal(t, wire.StoppedClosed, got.Outcome.Stopped)
 }
-
-// A patientExecutor says that it is durable, and takes jobs without a command.
-type patientExecutor struct{ *holder }
-
-func (patientExecutor) Validate(dag.Job) error { return nil }
-
-func (p patientExecutor) Run(
-	ctx context.Context, a *executor.Attempt,
-) (executor.Result, error) {
-	return p.run(ctx, a)
-}
-func (patientExecutor) Durable() bool                           { return true }
-func (patientExecutor) Forget(context.Context, ...string) error { return nil }

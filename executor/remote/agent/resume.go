@@ -58,9 +58,6 @@ func (a *Agent) resume() {
 	if len(a.forgetter.keys()) > 0 {
 		a.forgetter.wake <- struct{}{}
 	}
-	// What must not run any more is stopped before anything else.
-	now := sinceBoot()
-	a.checkLeases(now)
 	var died []*attempt
 	a.mu.Lock()
 	for _, key := range sortedKeys(a.attempts) {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
@@ -200,18 +201,25 @@ func (a *Agent) notStarted(at *attempt, e *executor.NotStartedError) {
 		a.over(at, executor.Result{}, e)
 		return
 	}
+	room := a.refuse(at, e.Err, e.RetryAfter)
+	a.rested()
+	a.mu.Unlock()
+	room.Release()
+}
+
+// refuse notes that an attempt was not started. The caller releases the lease. a.mu is
+// held.
+func (a *Agent) refuse(at *attempt, why error, retryAfter time.Duration) *capacity.Lease {
 	at.phase, at.live, at.sub = notStarted, false, nil
-	at.reason, at.retryAfter, at.endedAt = e.Err.Error(), e.RetryAfter, time.Now()
+	at.reason, at.retryAfter, at.endedAt = cut(why.Error()), retryAfter, time.Now()
 	a.open--
 	a.ended++
+	a.unwatched(at)
 	a.touch(at)
 	if a.journal != nil {
 		a.journal.note(withdrawnRecord(at.key))
 	}
-	room := at.vacate()
-	a.rested()
-	a.mu.Unlock()
-	room.Release()
+	return at.vacate()
 }
 
 // classed sees to it that what was stopped for its time limit says so (E7).
@@ -231,6 +239,12 @@ func classed(res executor.Result, err, cause error) (executor.Result, error) {
 func (a *Agent) over(at *attempt, res executor.Result, err error) {
 	told := &wire.Outcome{Result: bounded(res), Failure: boundedFailure(wire.NewFailure(err))}
 	a.mu.Lock()
+	if end := at.deadline(); at.stopped == "" && end > 0 && end <= sinceBoot() &&
+		(told.Failure != nil || !told.Result.OK()) {
+		// The keeper has stopped it while this daemon stood still.
+		at.stopped = stoppedLease
+	}
+	a.unwatched(at)
 	at.outcome = told
 	told.Stopped = at.stopped
 	at.phase, at.live, at.sub, at.endedAt = ended, false, nil, time.Now()

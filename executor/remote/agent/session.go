@@ -13,6 +13,7 @@ type session struct {
 	id      string
 	contact time.Duration // when it renewed last, by the clock of leases
 	noted   time.Duration // the contact that is in the journal
+	told    time.Duration // and that the keeper knows
 	// first and last of what it owns, by revision. Attempts that were taken over
 	// by others are there as moved ones.
 	first, last *attempt

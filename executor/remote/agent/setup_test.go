@@ -87,6 +87,11 @@ func (d *daemon) ask(tb testing.TB, session, method, path, body string) answer {
 	if session != "" {
 		req.Header.Set(wire.HeaderSession, session)
 	}
+	return d.do(tb, req)
+}
+
+func (d *daemon) do(tb testing.TB, req *http.Request) answer {
+	tb.Helper()
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(tb, err)
 	defer func() { _ = resp.Body.Close() }()
@@ -238,3 +243,16 @@ func isState(key, state string) func(wire.Event) bool {
 		return e.State != nil && e.State.Key == key && e.State.State == state
 	}
 }
+
+// A patientExecutor says that it is durable, and takes jobs without a command.
+type patientExecutor struct{ *holder }
+
+func (patientExecutor) Validate(dag.Job) error { return nil }
+
+func (p patientExecutor) Run(
+	ctx context.Context, a *executor.Attempt,
+) (executor.Result, error) {
+	return p.run(ctx, a)
+}
+func (patientExecutor) Durable() bool                           { return true }
+func (patientExecutor) Forget(context.Context, ...string) error { return nil }

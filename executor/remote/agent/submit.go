@@ -99,6 +99,9 @@ func (a *Agent) claim(sub *wire.Submission, h hash, by caller) verdict {
 	if v := a.unable(); v.status != 0 {
 		return v
 	}
+	if v := a.unkept(sub.Lease); v.status != 0 {
+		return v
+	}
 	if err := a.executor.Validate(sub.Job); err != nil {
 		return refused(http.StatusUnprocessableEntity, wire.CodeInvalid, err.Error())
 	}
@@ -117,6 +120,8 @@ func (a *Agent) claim(sub *wire.Submission, h hash, by caller) verdict {
 	a.open++
 	a.place(at) // who asked is answered, nobody else is told
 	a.watchLease(at)
+	a.watched(at)
+	a.heard(s)
 	if a.journal == nil {
 		a.launch(at)
 		return verdict{status: http.StatusCreated, at: at}
@@ -173,15 +178,18 @@ func (a *Agent) again(at *attempt, sub *wire.Submission, by caller) verdict {
 		a.takeOver(at, a.session(by.session))
 		at.contact, at.lease = max(at.contact, by.heard), sub.Lease
 		a.watchLease(at)
+		a.watched(at)
 		if a.journal != nil {
 			a.journal.note(takenRecord(at))
 		}
 	} else if at.session.id == by.session {
 		at.contact = max(at.contact, by.heard)
+		a.watched(at)
 		a.touch(at)
 	}
 	if at.session.id == by.session {
 		at.session.contact = max(at.session.contact, by.heard)
+		a.heard(at.session)
 	}
 	if at.open() && at.claim == nil && at.sub == nil && at.stopped == "" {
 		// The daemon was another when it was submitted first. If the executor cannot
@@ -198,10 +206,17 @@ func (a *Agent) again(at *attempt, sub *wire.Submission, by caller) verdict {
 // landed is told of a flight that is on the disk, or has failed.
 func (a *Agent) landed(f *flight) {
 	var rooms []*capacity.Lease
+	unkept := f.err
+	if f.err == nil {
+		unkept = a.syncLeases(f.claims)
+	}
 	a.mu.Lock()
 	for _, at := range f.claims {
 		switch {
 		case a.attempts[at.key] != at:
+		case f.err == nil && unkept != nil && at.lease > 0 && at.stopped == "":
+			at.claim = nil
+			rooms = append(rooms, a.refuse(at, unkept, keepPause))
 		case f.err == nil:
 			at.claim = nil
 			a.launch(at)

@@ -274,7 +274,8 @@ func (a *Agent) trouble() string {
 func (a *Agent) health() wire.Health {
 	h := wire.Health{
 		Protocol: wire.Version, Version: a.config.Version, Boot: a.boot, Start: a.start,
-		Durable: a.durable != nil, Load: load(), Capacity: a.capacity(),
+		Durable: a.durable != nil, LeaseHolds: a.keeping.wanted,
+		Load: load(), Capacity: a.capacity(),
 		StopSeconds: a.config.StopTime.Seconds(), Trouble: a.trouble(),
 	}
 	if a.journal != nil {

@@ -15,13 +15,14 @@ type caller struct {
 	// heard is from when leases count that the request begins or renews, by the
 	// clock of leases: when its ticket was issued, or else when it was received.
 	heard time.Duration
-	// known: it has a ticket, of this boot of the machine or of another.
-	known bool
+	// known: it has a ticket. strange: one of another boot of the machine, or of
+	// nobody, so that nothing is known of when that was.
+	known, strange bool
 }
 
 // stale reports whether a lease of that length would be over already.
 func (c caller) stale(lease, now time.Duration) bool {
-	return c.known && lease > 0 && now-c.heard > lease
+	return c.known && lease > 0 && (c.strange || now-c.heard > lease)
 }
 
 const ticketBase = 36
@@ -44,21 +45,20 @@ func (a *Agent) callerOf(w http.ResponseWriter, r *http.Request) (c caller, ok b
 	w.Header()[wire.HeaderTicket] = []string{a.newTicket()}
 	c.heard = now
 	if ticket := r.Header.Get(wire.HeaderTicket); ticket != "" {
-		c.known, c.heard = true, a.issued(ticket, now)
+		c.heard, c.known = a.issued(ticket, now)
+		c.known, c.strange = true, !c.known
 	}
 	return c, true
 }
 
-// issued is when a ticket was issued. One of another boot, or of nobody, is as old as
-// can be.
-func (a *Agent) issued(ticket string, now time.Duration) time.Duration {
+// issued is when a ticket was issued, if this is one of this boot.
+func (a *Agent) issued(ticket string, now time.Duration) (at time.Duration, ok bool) {
 	boot, text, _ := strings.Cut(ticket, ".")
 	n, err := strconv.ParseInt(text, ticketBase, 64)
-	at := time.Duration(n)
-	if boot != a.ticketBoot || err != nil || at < 0 || at > now {
-		return 0
+	if boot != a.ticketBoot || err != nil || n < 0 || n > int64(now) {
+		return 0, false
 	}
-	return at
+	return time.Duration(n), true
 }
 
 // ticketBootOf shortens the ID of a boot. Where there is none, a ticket is only good

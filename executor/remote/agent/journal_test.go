@@ -1,0 +1,227 @@
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/remote/agent"
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+	"github.com/daggy-go/daggy/statelog"
+)
+
+// A fragile store fails when it is told to.
+type fragile struct {
+	agent.Store
+	full      atomic.Bool
+	ambiguous atomic.Bool // once, and what it was given is there all the same
+}
+
+func (f *fragile) Append(
+	ctx context.Context, run string, after uint64, recs []statelog.Record,
+) (uint64, error) {
+	if f.full.Load() {
+		return 0, fmt.Errorf("write: %w", syscall.ENOSPC)
+	}
+	seq, err := f.Store.Append(ctx, run, after, recs)
+	if err == nil && f.ambiguous.Swap(false) {
+		return 0, statelog.ErrAmbiguous
+	}
+	return seq, err
+}
+
+// bootFragile is boot with a journal that can fail.
+func bootFragile(t *testing.T, dir string, ex executor.Executor) (*daemon, *fragile) {
+	t.Helper()
+	f := &fragile{}
+	a, err := agent.NewWithStore(t.Context(), agent.Config{
+		Dir: dir, Executor: ex, Node: "node", Auth: agent.Auth{InsecureLoopback: true},
+		Capacity: capacity.Resources{dag.Cores: 10, dag.MemoryMB: 1000},
+	}, func(s agent.Store) agent.Store {
+		f.Store = s
+		return f
+	})
+	require.NoError(t, err)
+	server := httptest.NewServer(a)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		require.NoError(t, a.Shutdown(ctx))
+		server.Close()
+	})
+	return &daemon{a, server.URL}, f
+}
+
+// While the journal cannot be written nothing new starts, what runs goes on, and its
+// outcome waits in memory.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	h := newHolder()
+	dir := t.TempDir()
+	d, disk := bootFragile(t, dir, executor.RunFunc(h.run))
+	require.Equal(t, http.StatusCreated, d.put(t, "s", "a", `{"job":{}}`).status)
+	d.until(t, "a", isRunning)
+	l := d.hear(t, "s", "")
+	disk.full.Store(true)
+	for range 2 {
+		got := d.put(t, "s", "b", `{"job":{}}`)
+		require.Equal(t, http.StatusServiceUnavailable, got.status, "%s", got.body)
+		require.Equal(t, wire.CodeJournal, got.problem(t).Code)
+		require.NotEmpty(t, got.header.Get("Retry-After"))
+	}
+	l.next(t, func(e wire.Event) bool { return e.Capacity != nil && e.Capacity.Trouble != "" })
+	lines := d.ask(t, "s", http.MethodPost, wire.PathTasks, `{"key":"b","job":{}}`+"\n")
+	answer, err := wire.ParseAnswer(lines.body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, answer.Status)
+	require.Equal(t, http.StatusServiceUnavailable,
+		d.ask(t, "s", http.MethodDelete, wire.PathTask+"unseen", "").status)
+	close(h.gate("a"))
+	l.next(t, isState("a", wire.Ended))
+	got := d.ask(t, "", http.MethodGet, wire.PathTask+"b", "")
+	require.Equal(t, http.StatusNotFound, got.status)
+	disk.full.Store(false)
+	l.next(t, func(e wire.Event) bool { return e.Capacity != nil && e.Capacity.Trouble == "" })
+	require.Equal(t, http.StatusCreated, d.put(t, "s", "b", `{"job":{}}`).status)
+	close(h.gate("b"))
+	d.end(t, "b")
+	require.NoError(t, d.Shutdown(t.Context()))
+	d, _ = bootFragile(t, dir, executor.RunFunc(h.run))
+	require.True(t, d.end(t, "a").Outcome.Result.OK())
+	require.True(t, d.end(t, "b").Outcome.Result.OK())
+	require.Equal(t, 1, h.started("a"))
+	require.Equal(t, 1, h.started("b"))
+}
+
+// A claim of which nobody knows whether it is on the disk is withdrawn.
+func TestAmbiguousJournal(t *testing.T) {
+	t.Parallel()
+	h := newHolder()
+	dir := t.TempDir()
+	d, disk := bootFragile(t, dir, executor.RunFunc(h.run))
+	disk.ambiguous.Store(true)
+	got := d.put(t, "s", "a", `{"job":{}}`)
+	require.Equal(t, http.StatusServiceUnavailable, got.status)
+	require.Zero(t, h.started("a"))
+	deadline := time.Now().Add(patience)
+	for got.status != http.StatusCreated {
+		require.True(t, time.Now().Before(deadline))
+		got = d.put(t, "s", "a", `{"job":{"workDir":"/other"}}`)
+	}
+	close(h.gate("a"))
+	d.end(t, "a")
+	require.NoError(t, d.Shutdown(t.Context()))
+	d, _ = bootFragile(t, dir, executor.RunFunc(h.run))
+	require.True(t, d.end(t, "a").Outcome.Result.OK())
+	require.Equal(t, http.StatusConflict, d.put(t, "s", "a", `{"job":{}}`).status)
+}
+
+// A journal that was begun anew says the same.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	h := newHolder()
+	dir := t.TempDir()
+	d, _ := bootFragile(t, dir, patientExecutor{h})
+	for _, key := range []string{
+		"r-0-0-1", "r-0-1-1", "r-0-2-1", "ended", "odd", "open", "stopped",
+	} {
+		require.Equal(t, http.StatusCreated, d.put(t, "s", key, leased).status)
+		if key != "open" && key != "stopped" {
+			close(h.gate(key))
+			d.end(t, key)
+		}
+	}
+	d.ask(t, "s", http.MethodDelete, wire.PathTask+"stopped?wait=30s", "")
+	acked := `{"keys":["r-0-0-1","r-0-1-1","odd"]}`
+	require.Equal(t, http.StatusOK, d.ask(t, "s", http.MethodPost, wire.PathAck, acked).status)
+	require.NoError(t, d.Rotate())
+	require.NoError(t, d.Rotate())
+	const other = `{"job":{"workDir":"/other"}}`
+	check := func() {
+		for _, key := range []string{"r-0-0-1", "r-0-1-1", "odd"} {
+			require.Equal(t, http.StatusGone, d.put(t, "s", key, leased).status, key)
+		}
+		for _, key := range []string{"r-0-2-1", "ended"} {
+			require.True(t, d.end(t, key).Outcome.Result.OK(), key)
+			require.Equal(t, http.StatusOK, d.put(t, "s", key, leased).status)
+			require.Equal(t, http.StatusConflict, d.put(t, "s", key, other).status)
+		}
+		require.Equal(t, wire.StoppedClosed, d.end(t, "stopped").Outcome.Stopped)
+		require.Equal(t, http.StatusGone, d.put(t, "s2", "stopped", leased).status)
+	}
+	check()
+	require.NoError(t, d.Shutdown(t.Context()))
+	d, _ = bootFragile(t, dir, patientExecutor{h})
+	check()
+	require.Equal(t, http.StatusOK, d.put(t, "s", "open", leased).status)
+	close(h.gate("open"))
+	d.end(t, "open")
+	require.Equal(t, 1, h.started("ended"))
+}
+
+// What nobody acknowledges goes when it is too old or too much; its exit code stays.
+func TestEviction(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	long := strings.Repeat("x", 2*wire.MaxInline)
+	d := boot(t, agent.Config{
+		Dir: dir, RetainBytes: 5 * wire.MaxInline, RetainAge: time.Hour,
+		Executor: executor.RunFunc(
+			func(_ context.Context, at *executor.Attempt) (executor.Result, error) {
+				_, err := at.Stdout.Write([]byte(long))
+				return executor.Result{ExitCode: 3}, err
+			}),
+	})
+	for _, key := range []string{"a", "b", "c"} {
+		require.Equal(t, http.StatusCreated, d.put(t, "s", key, `{"job":{}}`).status)
+		d.end(t, key)
+	}
+	gone := func(key string) bool {
+		st := d.end(t, key)
+		require.Equal(t, 3, st.Outcome.Result.ExitCode)
+		got := d.ask(t, "", http.MethodGet, wire.PathTask+key+"/stdout", "")
+		require.Equal(t, st.Outcome.Gone, got.status == http.StatusGone)
+		return st.Outcome.Gone
+	}
+	require.True(t, gone("a"))
+	require.False(t, gone("b"))
+	require.False(t, gone("c"))
+	d.Evict(time.Now().Add(2 * time.Hour))
+	require.True(t, gone("c"))
+	require.Equal(t, http.StatusOK, d.put(t, "s", "a", `{"job":{}}`).status)
+}
+
+// The hash is in journals, so it must never change.
+func TestHashStaysTheSame(t *testing.T) {
+	t.Parallel()
+	sub := &wire.Submission{
+		Key: "k", Run: "r", Task: "t", Instance: "t_1", Number: 1,
+		Job: dag.Job{
+			Command: []string{"a", "b"}, Environment: []string{"A=b"}, TimeLimit: time.Minute,
+			Resources: dag.Resources{dag.Cores: 1, "x": 2}, Options: map[string]any{"o": true},
+		},
+	}
+	want, err := agent.Hash("salt", sub)
+	require.NoError(t, err)
+	require.Equal(t, "263d93ec89afcd96860e269484340fe3", want)
+	other := *sub
+	other.Node, other.Resumed, other.Lease, other.Stderr = "n", true, time.Hour, wire.Join
+	got, err := agent.Hash("salt", &other)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	other.Number = 2
+	got, err = agent.Hash("salt", &other)
+	require.NoError(t, err)
+	require.NotEqual(t, want, got)
+}
