@@ -7,6 +7,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/daggy-go/daggy/internal/cgroup"
 )
 
 // cgroupLimit returns the tightest limits that apply to this process, or
@@ -14,15 +16,15 @@ import (
 // controller, version 2 one for all, and hybrid systems have both.
 func cgroupLimit(root fs.FS) (machine, error) {
 	limit := machine{cores: unlimited, memory: unlimited}
-	groups, err := readGroups(root)
+	groups, err := cgroup.Groups(root)
 	if err != nil {
 		return limit, err
 	}
-	mounts, err := readMounts(root)
+	mounts, err := cgroup.Mounts(root)
 	if err != nil {
 		return limit, err
 	}
-	for _, controller := range []string{controllerV2, "cpu", "memory"} {
+	for _, controller := range []string{cgroup.Unified, "cpu", "memory"} {
 		group, ok := groups[controller]
 		if !ok {
 			continue
@@ -41,7 +43,7 @@ func (m *machine) tighten(root fs.FS, dir, controller string) error {
 	cores, memory := unlimited, unlimited
 	var errCores, errMemory error
 	switch controller {
-	case controllerV2:
+	case cgroup.Unified:
 		cores, errCores = coresV2(root, dir)
 		memory, errMemory = bytesIn(root, path.Join(dir, "memory.max"))
 	case "cpu":
@@ -55,12 +57,12 @@ func (m *machine) tighten(root fs.FS, dir, controller string) error {
 
 // groupDirs returns the directories of a group and of all its ancestors that
 // can be seen, under every mount of its hierarchy.
-func groupDirs(mounts []mount, controller, group string) []string {
+func groupDirs(mounts []cgroup.Mount, controller, group string) []string {
 	var dirs []string
 	for _, m := range mounts {
-		if below, ok := m.below(group); ok && m.has(controller) {
+		if below, ok := m.Below(group); ok && m.Has(controller) {
 			for {
-				dirs = append(dirs, path.Join(m.point, below))
+				dirs = append(dirs, path.Join(m.Point, below))
 				if below == "/" {
 					break
 				}
@@ -74,8 +76,8 @@ func groupDirs(mounts []mount, controller, group string) []string {
 	// Some container engines mount the group itself but do not tell the
 	// process its path. What is mounted is then all it may know of.
 	for _, m := range mounts {
-		if m.has(controller) {
-			dirs = append(dirs, m.point)
+		if m.Has(controller) {
+			dirs = append(dirs, m.Point)
 		}
 	}
 	return dirs
@@ -84,7 +86,7 @@ func groupDirs(mounts []mount, controller, group string) []string {
 // coresV2 reads "QUOTA PERIOD" or "max PERIOD", in microseconds.
 func coresV2(root fs.FS, dir string) (int64, error) {
 	file := path.Join(dir, "cpu.max")
-	text, err := readText(root, file)
+	text, err := cgroup.ReadText(root, file)
 	if text == "" || err != nil {
 		return unlimited, err
 	}
@@ -98,11 +100,11 @@ func coresV2(root fs.FS, dir string) (int64, error) {
 // coresV1 reads the same from two files, where -1 stands for no limit.
 func coresV1(root fs.FS, dir string) (int64, error) {
 	file := path.Join(dir, "cpu.cfs_quota_us")
-	quota, err := readText(root, file)
+	quota, err := cgroup.ReadText(root, file)
 	if quota == "" || quota == "-1" || err != nil {
 		return unlimited, err
 	}
-	period, err := readText(root, path.Join(dir, "cpu.cfs_period_us"))
+	period, err := cgroup.ReadText(root, path.Join(dir, "cpu.cfs_period_us"))
 	if err != nil {
 		return unlimited, err
 	}
@@ -121,7 +123,7 @@ func quotient(file, quota, period string) (int64, error) {
 // bytesIn reads a limit in bytes. Version 1 says a huge number where version 2
 // says max; both are more than any machine has.
 func bytesIn(root fs.FS, file string) (int64, error) {
-	text, err := readText(root, file)
+	text, err := cgroup.ReadText(root, file)
 	if text == "" || text == "max" || err != nil {
 		return unlimited, err
 	}
@@ -130,15 +132,4 @@ func bytesIn(root fs.FS, file string) (int64, error) {
 		return unlimited, fmt.Errorf("/%s: unexpected limit %q", file, text)
 	}
 	return int64(min(limit, uint64(unlimited))), nil
-}
-
-// readText returns the content of a file without the space around it, and ""
-// if it does not exist or is nobody's business: the root group has no limits,
-// old kernels have fewer files, sandboxes hide some.
-func readText(root fs.FS, file string) (string, error) {
-	data, err := fs.ReadFile(root, file)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return "", nil
-	}
-	return strings.TrimSpace(string(data)), err
 }

@@ -1,0 +1,129 @@
+package cgroup
+
+import (
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// A part is what a group is in one hierarchy.
+type part struct {
+	v2       bool
+	dir      string
+	home     int      // descriptor through which threads come back to where this process is
+	limiting []string // controllers
+
+	// These are the files that every attempt needs.
+	tasks, events, usage, memory, cpu file
+
+	kills     int64 // for want of memory, before this attempt
+	throttled int64 // how often, before this attempt
+}
+
+func newPart(h *hierarchy, name string, limiting []string) *part {
+	p := &part{v2: h.v2, dir: filepath.Join(h.dir, name), home: h.home, limiting: limiting}
+	p.tasks = file{path: p.dir + "/tasks"}
+	p.cpu = file{path: p.dir + "/cpu.stat"}
+	p.events = file{path: p.dir + "/cgroup.procs"}
+	p.usage = file{path: p.dir + "/memory.usage_in_bytes"}
+	p.memory = file{path: p.dir + "/memory.oom_control"}
+	if p.v2 {
+		p.tasks.path = p.dir // of which a process is made a member
+		p.events.path = p.dir + "/cgroup.events"
+		p.usage.path = p.dir + "/memory.current"
+		p.memory.path = p.dir + "/memory.events"
+	}
+	return p
+}
+
+func (p *part) make(l Limits) error {
+	if err := makeDir(p.dir); err != nil {
+		return err
+	}
+	for _, controller := range p.limiting {
+		if err := apply(p.dir, settings(p.v2, controller, l.of(controller))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// empty reports whether nothing runs in the part. Zombies do not.
+func (p *part) empty() bool {
+	text, err := p.events.read()
+	if err == nil {
+		if n, ok := keyed(text, "populated"); p.v2 && ok && n == 0 {
+			return true
+		}
+		if !p.v2 && len(text) == 0 && !hasSubdirs(p.dir) {
+			return true
+		}
+	}
+	return len(members(p.dir)) == 0
+}
+
+// residue is how much memory may still be counted in a group that is used again, besides
+// what the kernel sets aside for each processor and takes back when there is need.
+const (
+	residue     = 1 << 20
+	residueEach = 256 << 10
+)
+
+// reusable reports whether the part is as it was found, provided it is empty.
+func (p *part) reusable() bool {
+	// Who is started where no time is left waits for more, and all that this process
+	// wants to start waits too.
+	if slices.Contains(p.limiting, CPU) && p.count(&p.cpu, "nr_throttled") != p.throttled {
+		return false
+	}
+	if !slices.Contains(p.limiting, Memory) {
+		return true
+	}
+	text, err := p.usage.read()
+	if err != nil {
+		return false
+	}
+	used, err := number(strings.TrimSpace(string(text)))
+	return err == nil && used <= residue+residueEach*int64(runtime.NumCPU()) &&
+		p.count(&p.memory, "oom_kill") == p.kills
+}
+
+// count returns how often something has happened.
+func (p *part) count(f *file, word string) int64 {
+	text, err := f.read()
+	if n, ok := keyed(text, word); err == nil && ok {
+		return n
+	}
+	return 0
+}
+
+// refusals returns how often there was no more memory.
+func (p *part) refusals() int64 {
+	if p.v2 {
+		return p.count(&p.memory, "max")
+	}
+	n, _ := readNumber(p.dir + "/memory.failcnt")
+	return n
+}
+
+// peak returns the most memory that the group ever had.
+func (p *part) peak() (int64, error) {
+	if p.v2 {
+		return readNumber(p.dir + "/memory.peak")
+	}
+	return readNumber(p.dir + "/memory.max_usage_in_bytes")
+}
+
+func readNumber(path string) (int64, error) {
+	text, err := read(path)
+	if err != nil {
+		return 0, err
+	}
+	return number(strings.TrimSpace(string(text)))
+}
+
+// files are those that may be kept open.
+func (p *part) files() [5]*file {
+	return [...]*file{&p.tasks, &p.events, &p.usage, &p.memory, &p.cpu}
+}
