@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork/internal/wire"
 )
@@ -109,7 +110,7 @@ func (a *attempt) execute(start *wire.Start) (executor.Result, error) {
 	}
 	var timer *time.Timer
 	job := &executor.Attempt{
-		Key: a.key, Node: start.Node,
+		Key: a.key, Node: start.Node, Job: dag.Job{Resources: start.Resources},
 		Stdout: a.writer(start, 0), Stderr: a.writer(start, 1),
 		OnReport: func(st executor.Status) {
 			a.started(st)
@@ -123,7 +124,6 @@ func (a *attempt) execute(start *wire.Start) (executor.Result, error) {
 	if timer != nil {
 		timer.Stop()
 	}
-	res.Unenforced = start.Unenforced
 	if _, not := errors.AsType[*executor.NotStartedError](err); not {
 		err = a.withdraw(err)
 	}

@@ -146,14 +146,31 @@ func runBare(argv []string, capture bool) error {
 
 func runOurs(ctx context.Context, e *fork.Executor, argv []string, capture bool) error {
 	var stdout, stderr bytes.Buffer
-	a := &executor.Attempt{
+	a := benchAttempt(argv)
+	if capture {
+		a.Stdout, a.Stderr = &stdout, &stderr
+	}
+	return runToEnd(ctx, e, a)
+}
+
+// runHeld runs a short command, whose outputs are captured, with resources.
+func runHeld(ctx context.Context, e *fork.Executor, r dag.Resources) error {
+	var stdout, stderr bytes.Buffer
+	a := benchAttempt([]string{"/bin/true"})
+	a.Job.Resources = r
+	a.Stdout, a.Stderr = &stdout, &stderr
+	return runToEnd(ctx, e, a)
+}
+
+func benchAttempt(argv []string) *executor.Attempt {
+	return &executor.Attempt{
 		Run: "run", Task: "task", Instance: "task", Number: 1, Key: nextKey(),
 		Job:    dag.Job{Command: argv, Environment: variables()},
 		Stdout: io.Discard, Stderr: io.Discard,
 	}
-	if capture {
-		a.Stdout, a.Stderr = &stdout, &stderr
-	}
+}
+
+func runToEnd(ctx context.Context, e *fork.Executor, a *executor.Attempt) error {
 	r, err := e.Run(ctx, a)
 	if err == nil && (!r.OK() || len(r.Left) > 0) {
 		err = fmt.Errorf("%v, left %v", r, r.Left)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/internal/cgroup"
 )
 
 // child is a command that was started. Its process ID, which is its process
@@ -21,6 +22,7 @@ type child struct {
 	pid     int
 	pidfd   int // -1: none
 	mark    mark
+	cgroup  *cgroup.Group // nil: it has none of its own
 	outputs []*output
 	start   time.Time
 	given   time.Time // until when what it left behind is dealt with
@@ -29,7 +31,7 @@ type child struct {
 
 // start executes c. On an error nothing was started.
 func start(ctx context.Context, a *executor.Attempt, c command) (*child, error) {
-	p := &child{pidfd: -1, mark: mark{a.Key, c.lock.slot}}
+	p := &child{pidfd: -1, mark: mark{a.Key, c.lock.slot}, cgroup: c.cgroup}
 	var d descriptors
 	defer d.close()
 	d.inherit(c.lock)
@@ -41,6 +43,9 @@ func start(ctx context.Context, a *executor.Attempt, c command) (*child, error) 
 	pid, err := forkExec(ctx, c, d.all(), &p.pidfd)
 	if err != nil {
 		p.closeOutputs()
+		if err := limitErr(err, c.cgroup); err != nil {
+			return nil, err
+		}
 		return nil, explain(err, c)
 	}
 	p.pid = pid
@@ -51,8 +56,18 @@ func start(ctx context.Context, a *executor.Attempt, c command) (*child, error) 
 // thread is between fork and exec it may hold a file that was just written open
 // for writing, and executing that file fails (golang/go#22315): that is over
 // soon.
-func forkExec(ctx context.Context, c command, fds []uintptr, pidfd *int) (int, error) {
+func forkExec(
+	ctx context.Context, c command, fds []uintptr, pidfd *int,
+) (pid int, err error) {
 	attr := &syscall.ProcAttr{Dir: c.dir, Env: c.env, Files: fds, Sys: ownGroup(pidfd)}
+	err = c.cgroup.Start(attr.Sys, func() error {
+		pid, err = execute(ctx, c, attr)
+		return err
+	})
+	return pid, err
+}
+
+func execute(ctx context.Context, c command, attr *syscall.ProcAttr) (int, error) {
 	for pause := time.Millisecond; ; pause *= 2 {
 		pid, err := syscall.ForkExec(c.path, c.argv, attr)
 		if !errors.Is(err, unix.ETXTBSY) || pause > 64*time.Millisecond {
@@ -94,6 +109,7 @@ func (p *child) reap() (unix.WaitStatus, unix.Rusage, error) {
 func (p *child) close() {
 	if !p.reaped {
 		p.killGroup()
+		p.cgroup.Kill(time.Now().Add(clearTime))
 		_, _, _ = p.reap()
 	}
 	p.closeOutputs()

@@ -13,6 +13,7 @@ import (
 const (
 	slack     = 100 * time.Millisecond // for output to end after its holder
 	clearTime = 800 * time.Millisecond // for all that follows the killing of the group
+	killTime  = 200 * time.Millisecond // for what the kernel kills to be gone
 )
 
 // clear ends what a command left behind, and returns what it could not end. The
@@ -20,9 +21,9 @@ const (
 //
 // What is left in the process group is killed. If the command was asked to stop,
 // it has the rest of the grace time before that: a shell dies at once of the
-// signal that makes its children clean up. Processes outside the group are looked
-// for if the command was asked to stop, if its output stays open, or if its lock is
-// held.
+// signal that makes its children clean up. What is left in its control group, if it
+// has one, is killed then, wherever it went. Processes outside of both are looked for
+// if the command was asked to stop, if its output stays open, or if its lock is held.
 func (e *Executor) clear(p *child, w watch, stop *stopper) []process {
 	limit, asked := stop.asked()
 	if asked {
@@ -32,11 +33,13 @@ func (e *Executor) clear(p *child, w watch, stop *stopper) []process {
 	p.killGroup()
 	p.given = time.Now().Add(clearTime)
 	ended := !asked && w.drain(time.Now().Add(max(e.waitDelay, 0)))
-	if ended && !p.straggles(e.system.locks) {
+	p.given = time.Now().Add(clearTime)
+	gone := len(p.cgroup.Kill(time.Now().Add(killTime))) == 0
+	if ended && gone && !p.straggles(e.system.locks) {
 		return nil
 	}
-	p.given = time.Now().Add(clearTime)
 	left := e.system.search.kill(p.mark)
+	left = append(left, named(p.cgroup.Kill(time.Time{}))...)
 	if w.drain(time.Now().Add(slack)) {
 		return e.holding(p, left)
 	}

@@ -2,13 +2,12 @@ package fork
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/expand"
+	"github.com/daggy-go/daggy/internal/cgroup"
 )
 
 // command is what to execute, with everything settled that can be settled
@@ -19,6 +18,8 @@ type command struct {
 	env  []string
 	dir  string
 	lock lock
+	// cgroup is where it is started. Nil: where this process is.
+	cgroup *cgroup.Group
 }
 
 // lock is what processes inherit that may outlive the engine, to prove that they
@@ -62,16 +63,4 @@ func words(job dag.Job) ([]string, error) {
 		return nil, errNoCommand
 	}
 	return argv, nil
-}
-
-// unenforced names the resources that the job asks for, sorted: they were leased
-// and nothing holds the command to them (E6).
-func unenforced(r dag.Resources) []string {
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(r)) {
-		if r[name] > 0 {
-			names = append(names, name)
-		}
-	}
-	return names
 }

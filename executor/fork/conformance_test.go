@@ -19,6 +19,10 @@ func TestConformance(t *testing.T) {
 		"watched by a thread":    func(e *fork.Executor) *fork.Executor { return e },
 		"watched by the runtime": fork.Crowded,
 		"watched by goroutines":  fork.Portable,
+		"without limits":         fork.WithoutLimits,
+	}
+	if ableToLimit(t) {
+		ways["held to limits"] = fork.RequireLimits
 	}
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {

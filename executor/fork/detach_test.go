@@ -274,14 +274,36 @@ func TestSupervisorKilledAlone(t *testing.T) {
 	}
 }
 
+// So it is, if there are control groups, for what nothing else tells from other
+// processes.
+func TestSupervisorKilledUnknown(t *testing.T) {
+	t.Parallel()
+	requireLimits(t)
+	for name, how := range map[string]string{
+		"and asked":        "sclow",
+		"ignoring SIGTERM": "sclotw",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, g := place(t), newGate(t)
+			e := fork.New(fork.Config{Dir: dir, Grace: 300 * time.Millisecond})
+			a := attempt(helper("spawn", how, "gate", g.listener.Addr().String(), "", "0"))
+			requireOrphansLost(t, dir, e, g, a)
+			require.NoError(t, fork.AwaitSupervisor(dir))
+			require.Empty(t, fork.GroupsOf(dir))
+		})
+	}
+}
+
 // What a command leaves behind is ended when it exits, also if it holds no output:
 // it has the lock.
 func TestDetachedStragglers(t *testing.T) { // E1
 	t.Parallel()
 	for name, how := range map[string]string{
-		"with the output":                        "s",
-		"without the output":                     "so",
-		"without the output and the environment": "sco",
+		"with the output":                         "s",
+		"without the output":                      "so",
+		"without the output and the environment":  "sco",
+		"without anything that tells whose it is": "scol",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

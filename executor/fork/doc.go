@@ -19,8 +19,9 @@
 //     winning (S3).
 //   - Job.WorkDir, or the working directory of this process.
 //   - No standard input: it is at its end at once.
-//   - A process group of its own, and no descriptor that this process opened but
-//     a lock, if it may outlive the engine.
+//   - A process group of its own, control groups of its own where this process may
+//     make some, and no descriptor that this process opened but a lock, if it may
+//     outlive the engine.
 //
 // # What it gives
 //
@@ -35,29 +36,53 @@
 //     were written. A writer that fails is not called again, and the attempt fails
 //     unless it did so by itself. A writer that blocks holds up the command, and
 //     in the end Run.
-//   - Resources are leased and not enforced, which Result.Unenforced says.
+//   - What it is not held to of the resources that it asked for, in
+//     Result.Unenforced.
+//
+// # Limits
+//
+// On Linux a command and all that it starts are held to what its job asks for (E6),
+// by control groups of version 2 or 1, as far as whoever started this process lets
+// it make some. [Limits] says what becomes of the rest.
+//
+//   - dag.MemoryMB: memory, with swap and files in memory. If there is no more, the
+//     kernel kills, in version 2 all of the attempt, in version 1 the process that it
+//     chooses. If the command does not succeed then, the result has the cause "memory",
+//     and MaxRSS is the most that all had together. Less than 4 MB is 4.
+//   - dag.Cores: so much processor time. All cores of this machine take no limit.
+//   - [Pids], a name for Job.Resources: processes and threads; [DefaultPids] for jobs
+//     that ask for none.
+//   - Other resources are leased and not enforced.
+//
+// For all of it, version 2 takes that this process is in a group below one that it was
+// given: with systemd, a unit with Delegate=yes and DelegateSubgroup=engine. Version 1
+// takes permission to make directories in the groups of this process, as root has. A
+// command that has the same permission can get out.
 //
 // # How it ends
 //
 //   - When the command exits, what is left in its process group is killed. If
 //     its output is still open then, another process holds it: output is awaited
-//     for [Config.WaitDelay], and the holder is killed.
+//     for [Config.WaitDelay], and the holder is killed. Then everything else in its
+//     control group is killed, wherever it went and whatever it holds.
 //   - When ctx ends, the group gets SIGTERM, all of it has the grace time to end,
 //     and is then killed (E2). Processes that left the group get SIGKILL then.
 //     Whether or not that helps, Run returns a second after the grace time at the
 //     latest, provided the command itself is dead: while the kernel cannot end
 //     it, as with a file server that is gone, Run waits (E1).
-//   - Processes outside the group are known by DAGGY_KEY in the environment that
-//     they started with. One that dropped it, or was started by another service on
-//     the command's behalf, lives on; it is named in Result.Left if it holds the
-//     output. On darwin none can be found, and Left says only that there is one.
-//     After a normal exit with no output held, nobody looks for any.
+//   - Without control groups, processes outside the process group are known by
+//     DAGGY_KEY in the environment that they started with. One that dropped it
+//     lives on; it is named in Result.Left if it holds the output. So does one that
+//     was started by another service on the command's behalf, in any case. On
+//     darwin none can be found, and Left says only that there is one. After a
+//     normal exit with no output held, nobody looks for any.
 //   - The error is nil if the command ran: an attempt that was stopped has the
 //     result of its command, which is a success if that exited with 0. After
 //     [executor.ErrTimeLimit] any other result has the cause "time".
 //   - Without [Config.Dir] processes do not outlive the engine on purpose: the
 //     executor is not durable, so [executor.ErrDetach] stops them too. If the
-//     engine itself is killed, they are not.
+//     engine itself is killed, they are not; but what is in control groups is killed
+//     by the next program that uses this package in the same place.
 //
 // # Commands that outlive the engine
 //
@@ -83,7 +108,8 @@
 //	    commands to stop (SIGTERM), kills it after their grace time, and only then
 //	    says that they are lost. It finds what has the lock, or DAGGY_KEY in its
 //	    environment, or is the process that was started (that on Linux 6.9 and
-//	    later). A process that has rid itself of all of these is not found.
+//	    later), and everything in the control groups. Without those, a process that
+//	    has rid itself of all of these is not found.
 //	  - Both outputs are kept until [Executor.Forget], those of more than 16 KiB in
 //	    files, so a gigabyte takes a gigabyte of disk. They are kept from the first
 //	    byte, and handed on as they come; no file is handed to the command itself.
@@ -92,8 +118,8 @@
 //	    ([executor.LostError]); what had ended without being recorded elsewhere, and
 //	    is not on the disk, is run again.
 //	  - The directory is for one user and one machine. Commands have the limits,
-//	    the priority, the umask and the control group of the engine that started the
-//	    supervisor. A service manager that kills the whole group of a service kills
+//	    the priority and the umask of the engine that started the supervisor, and are
+//	    below its control groups. A service manager that kills the whole group of a service kills
 //	    its commands: with systemd, set KillMode=process.
 //	  - Environments of commands are sent to the supervisor and never written down.
 //	  - It grows with the keys that are not forgotten; of forgotten ones a few bytes
@@ -118,4 +144,9 @@
 // no process descriptors (kernels before 5.3, darwin), each command has a thread
 // and up to three goroutines. Go ends a program that needs 10,000 threads, so
 // keep below that there.
+//
+// Limits take a tenth to a fifth of the processor time of starting a process. Control
+// groups are used again by commands with the same limits, and removed a moment after
+// the last one; those of a program that ends before that are removed by the next. The
+// first 32 keep up to eight descriptors each.
 package fork

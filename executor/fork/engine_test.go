@@ -32,6 +32,8 @@ func engines() map[string]helperproc.Mode {
 		"engine-flood":       engineFlood,
 		"engine-ignoring":    engineIgnoring,
 		"engine-detached":    engineDetachedFlood,
+		"engine-limits":      engineLimits,
+		"engine-nobody":      engineNobody,
 		"crash-engine":       crashEngine,
 		"crash-job":          crashJob,
 	}
@@ -96,11 +98,13 @@ func engineMany([]string) (int, error) {
 	if err := batch(4); err != nil {
 		return 0, err
 	}
+	fork.AwaitGroups(e)
 	before, err := countDescriptors()
 	goroutines := runtime.NumGoroutine()
 	if err := errors.Join(err, batch(500)); err != nil {
 		return 0, err
 	}
+	fork.AwaitGroups(e)
 	after, err := countDescriptors()
 	// Those of the batch may not have ended yet when they have been waited for.
 	for tries := 0; tries < 1e6 && runtime.NumGoroutine() > goroutines; tries++ {

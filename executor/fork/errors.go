@@ -42,3 +42,22 @@ func (e *CommandError) Error() string {
 
 // Unwrap returns the cause.
 func (e *CommandError) Unwrap() error { return e.Err }
+
+// A LimitError says that a limit cannot be enforced, under [LimitsRequired].
+type LimitError struct {
+	// Resource is the limit, or "processes" for control groups as such.
+	Resource string
+	// Err says what is missing.
+	Err error
+}
+
+// Error has what to do about it, too.
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("fork: limits are required, and %s cannot be limited: %v; have this"+
+		" process started in control groups that it may write to (with systemd, Delegate=yes"+
+		" and DelegateSubgroup=engine), or set Config.Limits to what is possible",
+		e.Resource, e.Err)
+}
+
+// Unwrap returns what is missing.
+func (e *LimitError) Unwrap() error { return e.Err }

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A command that ignores SIGTERM and has left a process in a session of its own,
-// which holds its output: it cannot hang Run, and is ended, or named.
+// Without control groups: a command that ignores SIGTERM and has left a process in a
+// session of its own, which holds its output, cannot hang Run, and is ended, or named.
 func TestStopFindsEscaped(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -27,7 +27,7 @@ func TestStopFindsEscaped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for way, e := range watches(t) {
+			for way, e := range watchesOf(t, unlimited) {
 				t.Run(way, func(t *testing.T) {
 					t.Parallel()
 					l := launch(t, e, helper("spawn", c.how, "trap"))
@@ -60,7 +60,7 @@ func TestExitFindsEscaped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for way, e := range watches(t) {
+			for way, e := range watchesOf(t, unlimited) {
 				t.Run(way, func(t *testing.T) {
 					t.Parallel()
 					r, stdout, _ := run(t, e, helper("spawn", c.how, "trap"))
@@ -82,7 +82,7 @@ func TestExitFindsEscaped(t *testing.T) {
 // what belongs to others for their own.
 func TestStopOfManyKillsOnlyItsOwn(t *testing.T) {
 	t.Parallel()
-	e := setup(t)
+	e := unlimited(t)
 	spared := launch(t, e, helper("spawn", "wts", "trap"))
 	survivor := escapedPID(t, spared)
 	require.Equal(t, "ready", spared.line())

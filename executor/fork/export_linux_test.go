@@ -5,10 +5,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/daggy-go/daggy/executor/fork/internal/wire"
+	"github.com/daggy-go/daggy/internal/cgroup"
 )
 
 // Crowded makes e watch its commands as it does when it runs very many.
@@ -50,6 +52,24 @@ func ToldLate(told, kept []byte) []byte {
 	a.finish(wire.Ended, told, kept)
 	return a.last.Body
 }
+
+// GroupsOf returns the control groups that are there of those that a supervisor has
+// noted.
+func GroupsOf(dir string) []string {
+	dirs, _ := readGroups(filepath.Join(dir, stateName, groupsName))
+	return cgroup.Recall(dirs).Dirs()
+}
+
+// AwaitGroups returns when the control groups of e are removed, which takes a moment
+// after the last attempt.
+func AwaitGroups(e *Executor) {
+	for len(e.groups.Dirs()) > 0 {
+		<-time.After(time.Millisecond)
+	}
+}
+
+// Groups returns the directories of the control groups of e, as far as they are there.
+func Groups(e *Executor) []string { return e.groups.Dirs() }
 
 // AwaitSupervisor returns when a directory has no supervisor. It blocks a thread.
 func AwaitSupervisor(dir string) error {

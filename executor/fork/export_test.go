@@ -9,5 +9,17 @@ func Portable(e *Executor) *Executor {
 	return e
 }
 
+// WithoutLimits makes e run commands without control groups.
+func WithoutLimits(e *Executor) *Executor {
+	e.limits.Mode, e.groups = LimitsOff, nil
+	return e
+}
+
+// RequireLimits makes e refuse what it cannot hold to its limits.
+func RequireLimits(e *Executor) *Executor {
+	e.limits.Mode = LimitsRequired
+	return e
+}
+
 // Explain explains what kept a command from being executed.
 func Explain(err error) error { return explain(err, command{argv: []string{"/command"}}) }

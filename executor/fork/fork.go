@@ -10,6 +10,7 @@ import (
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/internal/cgroup"
 )
 
 // What a zero [Config] stands for.
@@ -45,6 +46,9 @@ type Config struct {
 	// values are those at the time of [New]. Nil: [DefaultEnv]. Empty, but not
 	// nil: none. "*": all of them.
 	Env []string
+	// Limits says how commands are held to the resources that they ask for. Zero:
+	// by what the machine allows.
+	Limits Limits
 }
 
 // An Executor runs commands as processes of this machine. Make it with [New].
@@ -59,6 +63,8 @@ type Executor struct {
 	inherited inherited
 	system    *system
 	client    *client // nil: commands end with the engine
+	limits    Limits
+	groups    *cgroup.Pool // nil: nothing is enforced
 }
 
 var (
@@ -77,6 +83,10 @@ func New(c Config) *Executor {
 		waitDelay: c.WaitDelay,
 		inherited: inherit(c.Env, os.Environ()),
 		system:    newSystem(),
+		limits:    c.Limits,
+	}
+	if c.Limits.Mode != LimitsOff {
+		e.groups = cgroup.NewPool(cgroup.Config{})
 	}
 	if e.grace == 0 {
 		e.grace = DefaultGrace

@@ -1,6 +1,7 @@
 package fork_test
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,5 +13,9 @@ import (
 func TestMain(m *testing.M) {
 	executortest.Main()
 	helperproc.Main(engines())
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		// What programs that were killed have left behind is removed by the next one.
+		leaveNothing()
+		os.Exit(code)
+	}))
 }

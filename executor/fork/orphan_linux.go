@@ -38,9 +38,6 @@ type orphan struct {
 
 // bury stops what the supervisor before this one has left behind.
 func (s *supervisor) bury(keys []string) {
-	if len(keys) == 0 {
-		return
-	}
 	orphans := make([]orphan, 0, len(keys))
 	s.mu.Lock()
 	for _, key := range keys {
@@ -49,9 +46,15 @@ func (s *supervisor) bury(keys []string) {
 		orphans = append(orphans, o)
 	}
 	s.mu.Unlock()
-	if !s.journal.Rebooted() {
+	if !s.journal.Rebooted() && len(orphans) > 0 {
 		s.askAll(orphans)
+		s.askGroups()
 	}
+	s.buried = make(chan struct{})
+	s.running.Go(func() {
+		defer close(s.buried)
+		s.buryGroups(orphans)
+	})
 	for _, o := range orphans {
 		s.running.Go(o.bury)
 	}
@@ -81,6 +84,9 @@ func (o orphan) bury() {
 	for pause := 10 * time.Millisecond; !o.gone(); pause = min(2*pause, longest) {
 		<-time.After(pause)
 	}
+	// What has rid itself of all that it is known by is in the control groups, of which
+	// it is not known whose they are.
+	<-o.s.buried
 	text := "its supervisor was killed, and it was stopped"
 	if o.s.journal.Rebooted() {
 		text = "the machine was restarted"

@@ -22,6 +22,13 @@ import (
 // watches are the ways in which an executor may watch its commands.
 func watches(tb testing.TB) map[string]*fork.Executor {
 	tb.Helper()
+	return watchesOf(tb, setup)
+}
+
+func watchesOf(
+	tb testing.TB, setup func(testing.TB) *fork.Executor,
+) map[string]*fork.Executor {
+	tb.Helper()
 	return map[string]*fork.Executor{
 		"by a thread":    setup(tb),
 		"by the runtime": fork.Crowded(setup(tb)),

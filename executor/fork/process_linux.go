@@ -116,3 +116,9 @@ func holds(pid int, pipes map[string]bool) bool {
 	}
 	return false
 }
+
+// nameOf returns what a process that runs is called.
+func nameOf(pid int) (string, bool) {
+	s, ok := readStat(pid)
+	return s.name, ok && s.state != 'Z' && s.state != 'X'
+}

@@ -28,6 +28,17 @@ func (p process) String() string {
 	return fmt.Sprintf("process %d (%s)", p.pid, p.name)
 }
 
+// named looks up the names of processes.
+func named(pids []int) []process {
+	var all []process
+	for _, pid := range pids {
+		if name, ok := nameOf(pid); ok {
+			all = append(all, process{pid, name})
+		}
+	}
+	return all
+}
+
 // describe names each process once.
 func describe(all []process) []string {
 	slices.SortFunc(all, func(a, b process) int { return cmp.Compare(a.pid, b.pid) })

@@ -99,11 +99,11 @@ func TestRunMeasures(t *testing.T) {
 func TestRunSaysWhatIsNotEnforced(t *testing.T) {
 	t.Parallel()
 	job := helper("exit", "0")
-	r, _, _ := run(t, setup(t), job)
+	r, _, _ := run(t, unlimited(t), job)
 	require.Empty(t, r.Unenforced)
 
 	job.Resources = dag.Resources{dag.MemoryMB: 100, dag.Cores: 1, "licences": 2, dag.GPUs: 0}
-	r, _, _ = run(t, setup(t), job)
+	r, _, _ = run(t, unlimited(t), job)
 	require.Equal(t, []string{"cores", "licences", "memoryMB"}, r.Unenforced)
 }
 

@@ -38,6 +38,11 @@ func supported() error { return nil }
 func (e *Executor) run(
 	ctx context.Context, a *executor.Attempt, c command,
 ) (executor.Result, error) {
+	var err error
+	if c.cgroup, err = e.group(a.Job.Resources); err != nil {
+		return executor.Result{}, err
+	}
+	defer c.cgroup.Release()
 	p, err := start(ctx, a, c)
 	if err != nil {
 		return executor.Result{}, err
@@ -62,10 +67,11 @@ func (e *Executor) run(
 
 	r := result(status, &usage)
 	r.Node, r.Start, r.End = e.place(a), p.start, end
-	r.Left, r.Unenforced = describe(left), unenforced(a.Job.Resources)
+	r.Left, r.Unenforced = describe(left), unenforced(a.Job.Resources, c.cgroup)
 	if asked && !r.OK() && errors.Is(context.Cause(ctx), executor.ErrTimeLimit) {
 		r.Cause = executor.CauseTime
 	}
+	outOfMemory(&r, c.cgroup)
 	return handedOn(p.outputs, r)
 }
 

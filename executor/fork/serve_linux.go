@@ -16,6 +16,7 @@ import (
 
 	"github.com/daggy-go/daggy/executor/fork/internal/journal"
 	"github.com/daggy-go/daggy/executor/fork/internal/wire"
+	"github.com/daggy-go/daggy/internal/cgroup"
 )
 
 // idleTime is how long a supervisor without work and without engines stays.
@@ -29,6 +30,9 @@ type supervisor struct {
 	journal  *journal.Journal
 	locks    *locks
 	system   *system
+	groups   *cgroup.Pool
+	remains  cgroup.Remains // of the supervisor before this one
+	buried   chan struct{}  // closed when nothing is left of that
 	listener *net.UnixListener
 	running  sync.WaitGroup // of sessions and attempts
 
@@ -83,6 +87,8 @@ func newSupervisor(state string) (*supervisor, error) {
 		complain(fmt.Errorf("journal: an unfinished record of %d bytes was cut off", cut))
 	}
 	s.sweep()
+	s.remains = recallGroups(state)
+	s.groups = cgroup.NewPool(cgroup.Config{Note: s.noteGroups})
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -236,7 +242,15 @@ func (s *supervisor) closeKey(key string) (bool, error) {
 
 // local is an executor that runs what was asked for in this process.
 func (s *supervisor) local(start *wire.Start) *Executor {
-	return &Executor{
+	e := &Executor{
 		node: start.Node, grace: start.Grace, waitDelay: start.WaitDelay, system: s.system,
+		limits: Limits{Mode: LimitMode(start.Mode), Pids: start.Pids},
 	}
+	if start.Pids == 0 {
+		e.limits.Pids = -1
+	}
+	if e.limits.Mode != LimitsOff {
+		e.groups = s.groups
+	}
+	return e
 }

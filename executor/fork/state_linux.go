@@ -18,6 +18,7 @@ const (
 	socketName = "socket"
 	outputName = "output"
 	noticeName = "notices"
+	groupsName = "groups"
 )
 
 // makeState makes the directory in which everything is kept. It is for nobody

@@ -32,6 +32,9 @@ func (e *Executor) Validate(job dag.Job) error {
 	add(checkCommand(job))
 	add(checkEnvironment(job.Environment))
 	add(e.checkResources(job.Resources))
+	if e.limits.Mode == LimitsRequired {
+		add(e.checkLimits(job.Resources))
+	}
 	for _, name := range slices.Sorted(maps.Keys(job.Options)) {
 		add(fmt.Errorf("fork: %w", unknownOption(name)))
 	}
@@ -67,7 +70,7 @@ func (e *Executor) checkResources(r dag.Resources) error {
 	if e.detectErr == nil {
 		return nil
 	}
-	for _, name := range unenforced(r) {
+	for _, name := range unenforced(r, nil) {
 		if name != dag.Cores {
 			return fmt.Errorf("fork: resource %s: the capacity of this machine could not be"+
 				" detected, set Config.Capacity: %w", name, e.detectErr)

@@ -71,8 +71,8 @@ func (v *visit) prepare(e *Executor) {
 	} else {
 		v.start = &wire.Start{
 			Key: v.a.Key, Path: c.path, Dir: c.dir, Node: v.node, Argv: c.argv, Env: c.env,
-			Unenforced: unenforced(v.a.Job.Resources),
-			Grace:      e.grace, WaitDelay: e.waitDelay, Limit: v.a.Job.TimeLimit,
+			Resources: v.a.Job.Resources, Mode: byte(e.limits.Mode), Pids: e.limits.of(nil).Pids,
+			Grace: e.grace, WaitDelay: e.waitDelay, Limit: v.a.Job.TimeLimit,
 		}
 	}
 	v.deliver()

@@ -23,6 +23,7 @@ import (
 //   - flood N: prints N zero bytes to stdout
 //   - both N: prints N times "o" to stdout and "e" to stderr, in turn
 //   - memory N: touches N bytes of memory
+//   - write FILE N: makes a file of N bytes
 //   - cpu N: computes until it has used N milliseconds of processor time
 //
 // and on systems with signals:
@@ -35,7 +36,10 @@ import (
 //   - spawn HOW MODE WORD...: starts a process that plays MODE, prints its
 //     process ID and exits with 0 once that one has printed a line. HOW holds
 //     letters: s a session of its own, c a clean environment, o without its
-//     outputs, w wait for ever in place of exiting, t ignore SIGTERM too
+//     outputs, l without the lock that commands of package fork have, w wait for ever in
+//     place of exiting, t ignore SIGTERM too
+//   - bomb N: starts processes that hang until that fails, N at most, and prints how
+//     many there are, and why there are no more
 //   - gate ADDRESS TEXT CODE: dials ADDRESS by TCP, writes its process ID and a
 //     newline there and TEXT to stdout, waits until the other side closes, writes
 //     "done" to stdout and exits with CODE
@@ -69,6 +73,7 @@ func Modes() map[string]Mode {
 		"flood":  flood,
 		"both":   both,
 		"memory": memory,
+		"write":  writeFile,
 	}
 	addSignals(modes)
 	return modes
@@ -119,6 +124,17 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+func writeFile(args []string) (int, error) {
+	if len(args) != 2 {
+		return 0, errors.New("needs a file and a number")
+	}
+	n, err := number(args[1:])
+	if err != nil {
+		return 0, err
+	}
+	return 0, os.WriteFile(args[0], make([]byte, n), 0o600)
 }
 
 func both(args []string) (int, error) {

@@ -44,6 +44,7 @@ func addSignals(modes map[string]Mode) {
 	modes["spawn"] = spawn
 	modes["gate"] = gate
 	modes["fds"] = descriptors
+	modes["bomb"] = bomb
 }
 
 // announce is set for a process that tells the one that spawned it that it is
@@ -158,6 +159,9 @@ func spawn(args []string) (int, error) {
 	return 0, nil
 }
 
+// lockDescriptor is the one that commands of package fork inherit.
+const lockDescriptor = 61
+
 func start(how string, command []string) (pid int, err error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -170,6 +174,9 @@ func start(how string, command []string) (pid int, err error) {
 	files := []*os.File{null, os.Stdout, os.Stderr, writer}
 	if strings.Contains(how, "o") {
 		files[1], files[2] = null, null
+	}
+	if strings.Contains(how, "l") {
+		unix.CloseOnExec(lockDescriptor)
 	}
 	var env []string
 	if !strings.Contains(how, "c") {
@@ -187,6 +194,21 @@ func start(how string, command []string) (pid int, err error) {
 		return 0, fmt.Errorf("the spawned process is not ready: %w", err)
 	}
 	return child.Pid, nil
+}
+
+// bomb starts processes until that fails.
+func bomb(args []string) (int, error) {
+	most, err := number(args)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for ; n < most; n++ {
+		if _, err = start("so", Command("hang")); err != nil {
+			break
+		}
+	}
+	return 0, say("%d %v\n", n, err)
 }
 
 func descriptors([]string) (int, error) {

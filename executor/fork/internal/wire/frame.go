@@ -8,7 +8,7 @@ import (
 )
 
 // Version of what is said over the socket.
-const Version = 1
+const Version = 2
 
 // MaxFrame bounds a frame. Linux lets the arguments and the environment of a
 // command have 6 MiB at most.

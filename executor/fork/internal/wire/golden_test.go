@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // older or newer than an engine, and must not mistake its words.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	const golden = "testdata/v1.txt"
+	const golden = "testdata/v2.txt"
 	got := transcript(t)
 	if *update {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))

@@ -2,7 +2,11 @@ package wire
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/daggy-go/daggy/dag"
 )
 
 // A Start is everything that a supervisor needs to run a command.
@@ -13,8 +17,12 @@ type Start struct {
 	Node string // what the result calls this machine
 	Argv []string
 	Env  []string
-	// Unenforced are the resources that nothing holds the command to.
-	Unenforced []string
+	// Resources are what the job asks for. Mode says how it is held to that, as in
+	// Limits of package fork, and Pids is how many processes and threads it may have
+	// if it does not say. 0: any number.
+	Resources dag.Resources
+	Mode      byte
+	Pids      int64
 	// Grace, WaitDelay and Limit are as in Config and Job: negative: none, and
 	// a Limit of 0: none.
 	Grace, WaitDelay, Limit time.Duration
@@ -28,9 +36,12 @@ func (s *Start) Append(b []byte) []byte {
 	for _, text := range []string{s.Key, s.Path, s.Dir, s.Node} {
 		b = AppendString(b, text)
 	}
-	for _, list := range [][]string{s.Argv, s.Env, s.Unenforced} {
+	for _, list := range [][]string{s.Argv, s.Env} {
 		b = AppendStrings(b, list)
 	}
+	b = appendResources(b, s.Resources)
+	b = append(b, s.Mode)
+	b = AppendUint(b, uint64(s.Pids))
 	for _, d := range []time.Duration{s.Grace, s.WaitDelay, s.Limit} {
 		b = appendDuration(b, d)
 	}
@@ -44,7 +55,8 @@ func DecodeStart(b []byte) (Start, error) {
 	d := NewDecoder(b)
 	s := Start{
 		Key: d.String(), Path: d.String(), Dir: d.String(), Node: d.String(),
-		Argv: d.Strings(), Env: d.Strings(), Unenforced: d.Strings(),
+		Argv: d.Strings(), Env: d.Strings(),
+		Resources: d.resources(), Mode: d.Byte(), Pids: d.Size(),
 		Grace: d.duration(), WaitDelay: d.duration(), Limit: d.duration(),
 		Wanted: [2]bool{d.Bool(), d.Bool()},
 		Joined: d.Bool(),
@@ -53,6 +65,36 @@ func DecodeStart(b []byte) (Start, error) {
 		return Start{}, fmt.Errorf("start: %w", err)
 	}
 	return s, nil
+}
+
+// appendResources appends amounts, sorted by name. Those that are not positive ask for
+// nothing.
+func appendResources(b []byte, r dag.Resources) []byte {
+	names := slices.Sorted(maps.Keys(r))
+	names = slices.DeleteFunc(names, func(name string) bool { return r[name] <= 0 })
+	b = AppendUint(b, uint64(len(names)))
+	for _, name := range names {
+		b = AppendString(b, name)
+		b = AppendUint(b, uint64(r[name]))
+	}
+	return b
+}
+
+func (d *Decoder) resources() dag.Resources {
+	var r dag.Resources
+	last := ""
+	for n := d.Uint(); n > 0; n-- {
+		name, amount := d.String(), d.Size()
+		if amount == 0 || r != nil && name <= last {
+			d.fail()
+			return nil
+		}
+		if r == nil {
+			r = dag.Resources{}
+		}
+		r[name], last = amount, name
+	}
+	return r
 }
 
 // appendDuration appends a duration; all negative ones are one.

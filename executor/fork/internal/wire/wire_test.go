@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork/internal/wire"
 )
@@ -33,7 +34,8 @@ func failed() *wire.Failure {
 func start() wire.Start {
 	return wire.Start{
 		Key: "k", Path: "/bin/true", Dir: "/", Node: "n", Argv: []string{"true", "", "a b"},
-		Env: []string{"A=1"}, Unenforced: []string{"cores"},
+		Env: []string{"A=1"}, Resources: dag.Resources{dag.Cores: 2, "licence": 1},
+		Mode: 1, Pids: 4096,
 		Grace: -1, WaitDelay: time.Second, Limit: 0, Wanted: [2]bool{true, false}, Joined: true,
 	}
 }
