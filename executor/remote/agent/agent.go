@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/daggy-go/daggy/capacity"
@@ -42,6 +43,8 @@ type Agent struct {
 	ending     chan struct{} // closed by Shutdown
 	running    sync.WaitGroup
 	writing    sync.WaitGroup // the journal's goroutine
+	works      chan work
+	idlers     atomic.Int32
 	leases     leases
 	keeping    keeping
 	forgetter  forgetter
@@ -75,7 +78,7 @@ func newAgent(ctx context.Context, c Config, openStore storeOpener) (*Agent, err
 		allocator: capacity.New(capacity.Node{Name: c.Node, Total: c.Capacity}),
 		start:     randomID(), boot: bootID(), ending: make(chan struct{}),
 		attempts: map[string]*attempt{}, used: keyset.New(), sessions: map[string]*session{},
-		watchers: map[*stream]struct{}{},
+		watchers: map[*stream]struct{}{}, works: make(chan work),
 	}
 	a.keeping.wanted = c.kept
 	if d, ok := executor.As[executor.Durable](c.Executor); ok && d.Durable() && !c.Ephemeral {

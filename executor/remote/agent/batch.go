@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
@@ -72,6 +73,12 @@ func (b *batch) read() bool {
 	_ = b.rc.SetReadDeadline(time.Now().Add(batchPatience))
 	for len(b.waiting) < batchLines {
 		line, err := b.next()
+		if len(b.waiting) == 0 {
+			b.by.now = sinceBoot()
+			if !b.by.known {
+				b.by.heard = b.by.now
+			}
+		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			b.line++
 			b.take(line)
@@ -85,7 +92,10 @@ func (b *batch) read() bool {
 		case err != nil:
 			return false
 		case !b.ready():
-			return true
+			// Another may be on its way.
+			if runtime.Gosched(); !b.ready() {
+				return true
+			}
 		}
 	}
 	return true
@@ -131,18 +141,9 @@ func (b *batch) take(line []byte) {
 		}
 		p.v = malformed(err)
 	} else {
-		p.v = b.agent.submit(sub, b.received())
+		p.v = b.agent.submit(sub, b.by)
 	}
 	b.waiting = append(b.waiting, p)
-}
-
-// received is who submits the line that was read last. Without a ticket leases count
-// from now.
-func (b *batch) received() caller {
-	if !b.by.known {
-		b.by.heard = sinceBoot()
-	}
-	return b.by
 }
 
 // answer waits until all of it holds, and returns the answers.

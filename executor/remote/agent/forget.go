@@ -18,7 +18,7 @@ type forgetter struct {
 
 // mayForget notes keys whose outcome is on the disk.
 func (a *Agent) mayForget(keys []string) {
-	if a.durable == nil {
+	if a.durable == nil || len(keys) == 0 {
 		return
 	}
 	f := &a.forgetter

@@ -12,7 +12,7 @@ import (
 
 // lazyTime is how long records wait for others that are in more of a hurry, so that
 // they need no sync of their own.
-const lazyTime = 5 * time.Millisecond
+const lazyTime = 50 * time.Millisecond
 
 // retryTime is how long the journal is left alone after it could not be written.
 const retryTime = time.Second
@@ -57,6 +57,7 @@ type journal struct {
 
 	mu      sync.Mutex // guards the following
 	next    *flight
+	spare   flight // memory for the next
 	urgent  bool
 	armed   bool // the timer of what is lazy
 	trouble error
@@ -83,7 +84,11 @@ func (j *journal) add(u urgency, f func(*flight)) *flight {
 		return late
 	}
 	if j.next == nil {
-		j.next = &flight{done: make(chan struct{})}
+		j.next = &flight{
+			records: j.spare.records, claims: j.spare.claims, over: j.spare.over,
+			done: make(chan struct{}),
+		}
+		j.spare = flight{}
 	}
 	next := j.next
 	f(next)
@@ -213,6 +218,21 @@ func (j *journal) fly(f *flight) {
 	f.err = err
 	j.landed(f)
 	close(f.done)
+	j.reuse(f)
+}
+
+// reuse keeps the memory of a flight, unless it was a large one.
+func (j *journal) reuse(f *flight) {
+	const most = 4096
+	clear(f.records)
+	clear(f.claims)
+	clear(f.over)
+	if cap(f.records) > most {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.spare = flight{records: f.records[:0], claims: f.claims[:0], over: f.over[:0]}
 }
 
 // append writes records. With an error none of them counts.

@@ -99,8 +99,7 @@ func endedRecord(at *attempt) statelog.Record {
 		text, _ := json.Marshal(o.Failure)
 		rec.Reason = string(text)
 	}
-	result := o.Result
-	rec.Result = &result
+	rec.Result = &o.Result // never altered
 	if at.node != "" {
 		rec.Node = at.node
 	}

@@ -3,6 +3,7 @@ package agent
 import (
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -116,6 +117,8 @@ func (a *Agent) stream(
 		ping.Reset(pingPause)
 		select {
 		case <-st.signal:
+			// What else is about to end had better be in the same write.
+			runtime.Gosched()
 		case <-pace.C:
 			paced = false
 		case <-ping.C:

@@ -29,13 +29,11 @@ const (
 func (a *Agent) launch(at *attempt) {
 	ctx, stop := context.WithCancelCause(context.Background())
 	at.phase, at.live, at.stop = accepted, true, stop
-	sub := at.sub
 	if at.stopped != "" {
 		// It was closed while its claim was on its way.
 		stop(at.cause())
 	}
-	a.running.Add(1)
-	go a.run(ctx, at, sub)
+	a.employ(work{ctx, &call{agent: a, at: at, sub: at.sub}})
 }
 
 // cause is what ends the context of an attempt that is stopped. a.mu is held.
@@ -63,14 +61,14 @@ type call struct {
 	err     error
 }
 
-// run is the goroutine of an attempt.
-func (a *Agent) run(ctx context.Context, at *attempt, sub *wire.Submission) {
+// run makes the call.
+func (c *call) run(ctx context.Context) {
+	a, at := c.agent, c.at
 	defer a.running.Done()
-	c := &call{agent: a, at: at, sub: sub}
 	c.job = executor.Attempt{
 		Key: at.key, Resumed: true, Stdout: &c.outputs[0], Stderr: &c.outputs[1],
 	}
-	if sub != nil {
+	if c.sub != nil {
 		c.prepare()
 	}
 	c.job.OnReport = c.reported

@@ -47,10 +47,6 @@ func (a *Agent) submit(sub *wire.Submission, by caller) verdict {
 	if err != nil {
 		return refused(http.StatusUnprocessableEntity, wire.CodeInvalid, err.Error())
 	}
-	now := by.heard
-	if by.known {
-		now = sinceBoot()
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closing {
@@ -61,7 +57,7 @@ func (a *Agent) submit(sub *wire.Submission, by caller) verdict {
 	switch {
 	case a.used.Has(sub.Key):
 		return closedKey("the key is closed, or its outcome was acknowledged")
-	case by.stale(sub.Lease, now):
+	case by.stale(sub.Lease):
 		return refusedFor(http.StatusTooManyRequests, wire.CodeStale,
 			"the ticket is older than the lease: ask for a new one", 0)
 	case at == nil:
@@ -230,7 +226,7 @@ func (a *Agent) landed(f *flight) {
 	for _, room := range rooms {
 		room.Release()
 	}
-	if f.err == nil && len(f.over) > 0 {
+	if f.err == nil {
 		a.mayForget(f.over)
 	}
 }

@@ -15,14 +15,15 @@ type caller struct {
 	// heard is from when leases count that the request begins or renews, by the
 	// clock of leases: when its ticket was issued, or else when it was received.
 	heard time.Duration
+	now   time.Duration // when the request was received
 	// known: it has a ticket. strange: one of another boot of the machine, or of
 	// nobody, so that nothing is known of when that was.
 	known, strange bool
 }
 
 // stale reports whether a lease of that length would be over already.
-func (c caller) stale(lease, now time.Duration) bool {
-	return c.known && lease > 0 && (c.strange || now-c.heard > lease)
+func (c caller) stale(lease time.Duration) bool {
+	return c.known && lease > 0 && (c.strange || c.now-c.heard > lease)
 }
 
 const ticketBase = 36
@@ -43,7 +44,7 @@ func (a *Agent) callerOf(w http.ResponseWriter, r *http.Request) (c caller, ok b
 	}
 	now := sinceBoot()
 	w.Header()[wire.HeaderTicket] = []string{a.newTicket()}
-	c.heard = now
+	c.heard, c.now = now, now
 	if ticket := r.Header.Get(wire.HeaderTicket); ticket != "" {
 		c.heard, c.known = a.issued(ticket, now)
 		c.known, c.strange = true, !c.known
