@@ -261,30 +261,32 @@ func (d *daemon) write(w http.ResponseWriter, v any) {
 }
 
 func (d *daemon) submit(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	var answer []byte
-	d.mu.Lock()
-	lines := bufio.NewScanner(bytes.NewReader(body))
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex()
+	_ = control.Flush()
+	lines := bufio.NewScanner(r.Body)
 	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan(); n++ {
 		sub, err := wire.ParseSubmission(lines.Bytes())
 		if err != nil {
 			panic(fmt.Sprintf("%v: %s", err, lines.Bytes()))
 		}
+		d.mu.Lock()
+		d.asked["submission"]++
 		a := d.accept(sub, r.Header.Get(wire.HeaderSession))
 		a.Line, a.Key = n, sub.Key
-		answer = a.Append(answer)
+		d.change()
+		lost := d.lose > 0
+		if lost {
+			d.lose--
+		}
+		d.mu.Unlock()
+		if lost {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = w.Write(a.Append(nil))
+		_ = control.Flush()
 	}
-	d.change()
-	lost := d.lose > 0
-	if lost {
-		d.lose--
-	}
-	d.mu.Unlock()
-	if lost {
-		panic(http.ErrAbortHandler)
-	}
-	_, _ = w.Write(answer)
 }
 
 func (d *daemon) accept(sub *wire.Submission, session string) *wire.Answer {

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
@@ -136,10 +135,8 @@ func firstToken(data []byte) (string, error) {
 type request struct {
 	method, path string
 	body         []byte
-	ndjson       bool
-	offset       int64 // of the bytes that are wanted. -1: all
-	// sent is set as soon as any of the body may have left.
-	sent *atomic.Bool
+	stream       io.Reader // in place of body: lines of JSON, as they come
+	offset       int64     // of the bytes that are wanted
 }
 
 // A statusError is an answer that is no success.
@@ -161,19 +158,14 @@ func (p *endpoint) do(ctx context.Context, r request) (*http.Response, error) {
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
-		if r.sent != nil {
-			body = &noting{bytes.NewReader(r.body), r.sent}
-		}
+	} else if r.stream != nil {
+		body = r.stream
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, p.address.base+r.path, body)
 	if err != nil {
 		return nil, err
 	}
-	if r.body != nil {
-		req.ContentLength = int64(len(r.body))
-		// Otherwise net/http would send it again by itself, unnoticed.
-		req.GetBody = nil
-	}
+	req.GetBody = nil // otherwise net/http would send it again by itself, unnoticed
 	p.headers(req.Header, &r)
 	resp, err := p.client.Do(req)
 	if err != nil {
@@ -191,9 +183,9 @@ func (p *endpoint) headers(h http.Header, r *request) {
 	h[wire.HeaderProtocol] = []string{strconv.Itoa(wire.Version)}
 	h[wire.HeaderSession] = []string{p.session}
 	h["User-Agent"] = []string{"daggy"}
-	if r.body != nil || r.method == http.MethodPost {
+	if r.method == http.MethodPost {
 		kind := "application/json"
-		if r.ndjson {
+		if r.stream != nil {
 			kind = "application/x-ndjson"
 		}
 		h["Content-Type"] = []string{kind}
@@ -266,20 +258,4 @@ type versionError struct{ theirs string }
 func (e *versionError) Error() string {
 	return fmt.Sprintf("it speaks version %s of the protocol, this program version %d",
 		e.theirs, wire.Version)
-}
-
-// noting notes that a body is being read.
-type noting struct {
-	*bytes.Reader
-	sent *atomic.Bool
-}
-
-func (n *noting) Read(b []byte) (int, error) {
-	n.sent.Store(true)
-	return n.Reader.Read(b)
-}
-
-func (n *noting) WriteTo(w io.Writer) (int64, error) {
-	n.sent.Store(true)
-	return n.Reader.WriteTo(w)
 }

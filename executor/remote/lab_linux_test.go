@@ -21,6 +21,7 @@ import (
 
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote"
 	"github.com/daggy-go/daggy/executor/remote/agent"
 	"github.com/daggy-go/daggy/internal/chaos"
@@ -44,6 +45,29 @@ type daemonConfig struct {
 	Grace     time.Duration
 	Capacity  capacity.Resources
 	Ephemeral bool
+	// Noop: attempts succeed at once. Hold: they go on until they are stopped.
+	Noop, Hold bool
+}
+
+// executor is what the daemon runs attempts with. Nil: the default.
+func (c *daemonConfig) executor() executor.Executor {
+	switch {
+	case c.Noop:
+		return executor.RunFunc(func(
+			context.Context, *executor.Attempt,
+		) (executor.Result, error) {
+			return executor.Result{}, nil
+		})
+	case c.Hold:
+		return executor.RunFunc(func(
+			ctx context.Context, a *executor.Attempt,
+		) (executor.Result, error) {
+			a.Report(executor.Status{Running: true})
+			<-ctx.Done()
+			return executor.Result{ExitCode: 1}, nil
+		})
+	}
+	return nil
 }
 
 // runDaemon is a runner daemon: CONFIG. It prints its address when it listens.
@@ -56,7 +80,7 @@ func runDaemon(args []string) (int, error) {
 	defer stop()
 	a, err := agent.New(ctx, agent.Config{
 		Dir: c.Dir, Node: c.Node, Capacity: c.Capacity, Grace: c.Grace, Ephemeral: c.Ephemeral,
-		Auth: agent.Auth{InsecureLoopback: true},
+		Executor: c.executor(), Auth: agent.Auth{InsecureLoopback: true},
 	})
 	if err != nil {
 		return 0, err
@@ -71,7 +95,7 @@ func runDaemon(args []string) (int, error) {
 
 // A machine is a daemon process and the network to it.
 type machine struct {
-	t       *testing.T
+	t       testing.TB
 	config  daemonConfig
 	proxy   *chaos.Proxy
 	process *exec.Cmd
@@ -79,21 +103,25 @@ type machine struct {
 
 // boot starts a daemon with a capacity of so many cores, behind a network that can be
 // disturbed.
-func boot(t *testing.T, name string, own capacity.Resources) *machine {
-	t.Helper()
-	m := &machine{t: t, config: daemonConfig{
-		Dir: filepath.Join(t.TempDir(), name), Node: name, Grace: 200 * time.Millisecond,
-		Address: "127.0.0.1:0", Capacity: own,
-	}}
-	if own[dag.MemoryMB] == 0 {
-		own[dag.MemoryMB] = 100
+func boot(tb testing.TB, name string, own capacity.Resources) *machine {
+	tb.Helper()
+	return bootAs(tb, daemonConfig{Node: name, Capacity: own})
+}
+
+func bootAs(tb testing.TB, c daemonConfig) *machine {
+	tb.Helper()
+	c.Dir, c.Grace = filepath.Join(tb.TempDir(), c.Node), 200*time.Millisecond
+	c.Address = "127.0.0.1:0"
+	if c.Capacity[dag.MemoryMB] == 0 {
+		c.Capacity[dag.MemoryMB] = 100
 	}
-	t.Cleanup(m.clear)
+	m := &machine{t: tb, config: c}
+	tb.Cleanup(m.clear)
 	address := m.start()
 	var err error
 	m.proxy, err = chaos.New(address)
-	require.NoError(t, err)
-	t.Cleanup(m.proxy.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(m.proxy.Close)
 	// The next daemon of this machine is found at the same place.
 	m.config.Address = address
 	return m
@@ -166,18 +194,18 @@ func (m *machine) node() remote.Node {
 }
 
 // fleet returns an executor for machines.
-func fleet(t *testing.T, c remote.Config, machines ...*machine) *remote.Executor {
-	t.Helper()
+func fleet(tb testing.TB, c remote.Config, machines ...*machine) *remote.Executor {
+	tb.Helper()
 	c.MaxBackoff = 500 * time.Millisecond
 	for _, m := range machines {
 		c.Nodes = append(c.Nodes, m.node())
 	}
 	e, err := remote.New(c)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, e.Close()) })
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
-	require.NoError(t, e.Await(ctx))
+	require.NoError(tb, e.Await(ctx))
 	return e
 }
 

@@ -47,10 +47,11 @@ type node struct {
 	pauseWhy string
 	renewAt  time.Time
 
-	queue  []*entry // to be submitted
-	closes []*entry // to be closed
-	polls  []*entry // to be asked for
-	later  []*entry // to be submitted at their retryAt
+	talk   *conversation // in which is submitted. Nil: there is none
+	queue  []*entry      // to be submitted
+	closes []*entry      // to be closed
+	polls  []*entry      // to be asked for
+	later  []*entry      // to be submitted at their retryAt
 	acks   []*acking
 }
 
@@ -94,6 +95,9 @@ func (n *node) connected(h *wire.Health, hello *wire.Hello) {
 	}
 	for _, e := range n.entries {
 		n.checkJournal(e)
+	}
+	if n.talk != nil && len(n.talk.expect) > 0 {
+		n.talk.cancel(errSilent) // it may hang on what has just been given up
 	}
 	n.capacity(&h.Capacity)
 	n.wake()

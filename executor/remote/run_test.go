@@ -145,7 +145,7 @@ func TestLostAnswers(t *testing.T) {
 		c := start(t, e, "a", "k1")
 		sleep(time.Minute)
 		require.Equal(t, 1, d.task(t, "k1").starts)
-		require.Equal(t, 4, d.count("POST /api/v1/tasks"))
+		require.Equal(t, 4, d.count("submission"))
 		d.ends("k1", wire.Outcome{Inline: true})
 		<-c.done
 		require.NoError(t, c.err)

@@ -1,14 +1,11 @@
 package remote
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
@@ -17,10 +14,6 @@ import (
 const (
 	// requestPatience is how long the answer to a request may take.
 	requestPatience = 15 * time.Second
-	// A batch has this many submissions, or bytes, at most, so that its answers do
-	// not keep anybody waiting.
-	maxBatch      = 1024
-	maxBatchBytes = 1 << 20
 	// minRetry is the least to wait before the same is asked again.
 	minRetry = 100 * time.Millisecond
 	// pollEvery is how often is asked for what no stream tells.
@@ -42,7 +35,7 @@ func (n *node) send(ctx context.Context, p *endpoint) {
 	timer := time.NewTimer(idle)
 	defer timer.Stop()
 	for {
-		do, wait := n.next()
+		do, wait := n.next(ctx)
 		if do != nil {
 			if err := do(ctx, p); ctx.Err() == nil {
 				n.finished(definite(err))
@@ -73,7 +66,7 @@ func definite(err error) error {
 }
 
 // next returns what to do now, or how long to wait.
-func (n *node) next() (task, time.Duration) {
+func (n *node) next(ctx context.Context) (task, time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := time.Now()
@@ -96,6 +89,7 @@ func (n *node) next() (task, time.Duration) {
 		n.place()
 	}
 	n.ripen(until)
+	n.tend(until)
 	renew := n.config.Lease > 0 && len(n.entries) > 0
 	switch {
 	case renew && !until(n.renewAt):
@@ -104,7 +98,7 @@ func (n *node) next() (task, time.Duration) {
 	case len(n.closes) > 0:
 		return n.closeOne(), 0
 	case len(n.queue) > 0:
-		return n.submitAll(now), 0
+		return n.submit(ctx, now), 0
 	case len(n.acks) > 0 && !until(n.acks[0].at):
 		return n.acknowledge(), 0
 	}
@@ -179,108 +173,6 @@ func (n *node) renew(ctx context.Context, p *endpoint) error {
 	return p.fetch(ctx, request{
 		method: http.MethodPost, path: wire.PathRenew, body: []byte("{}"),
 	}, nil)
-}
-
-// submitAll submits what waits, as much as fits.
-func (n *node) submitAll(now time.Time) task {
-	var batch []*entry
-	var body []byte
-	taken := 0
-	for _, e := range n.queue {
-		if len(batch) == maxBatch || len(body) > maxBatchBytes {
-			break
-		}
-		taken++
-		e.queued = false
-		if e.over || e.gone || e.closing || e.foreign {
-			continue
-		}
-		if e.journal == "" {
-			e.journal, e.boot = n.health.Journal, n.health.Boot
-		}
-		batch = append(batch, e)
-		body = e.submission(body)
-		e.maybe++
-	}
-	n.queue = slices.Delete(n.queue, 0, taken)
-	if len(batch) == 0 {
-		return func(context.Context, *endpoint) error { return nil }
-	}
-	n.renewAt = now.Add(n.config.Lease / 3) // a batch renews
-	return func(ctx context.Context, p *endpoint) error { return n.submit(ctx, p, batch, body) }
-}
-
-// submit sends a batch, and takes its answers as they come.
-func (n *node) submit(ctx context.Context, p *endpoint, batch []*entry, body []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, requestPatience)
-	defer cancel()
-	var sent atomic.Bool
-	resp, err := p.do(ctx, request{
-		method: http.MethodPost, path: wire.PathTasks, body: body, ndjson: true, sent: &sent,
-	})
-	if status, ok := errors.AsType[*statusError](err); ok {
-		return n.refusedAll(batch, status)
-	}
-	answered := 0
-	if err == nil {
-		answered, err = n.answers(resp.Body, batch)
-		_ = resp.Body.Close()
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, e := range batch[answered:] {
-		if !sent.Load() {
-			e.maybe--
-		}
-		if !e.over && !e.closing && !e.gone {
-			n.enqueue(e)
-		}
-	}
-	return err
-}
-
-// refusedAll takes an answer to a whole batch, which is one to each of it.
-func (n *node) refusedAll(batch []*entry, status *statusError) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, e := range batch {
-		e.maybe--
-		if len(batch) > 1 && status.Status == http.StatusRequestEntityTooLarge {
-			n.enqueue(e)
-			continue
-		}
-		n.answered(e, status.Status, &status.Problem)
-	}
-	return status
-}
-
-// answers reads the answers to a batch and returns how many there are.
-func (n *node) answers(body io.Reader, batch []*entry) (int, error) {
-	lines := bufio.NewScanner(body)
-	lines.Buffer(nil, wire.MaxLine)
-	count := 0
-	for count < len(batch) && lines.Scan() {
-		a, err := wire.ParseAnswer(lines.Bytes())
-		if err != nil {
-			return count, err
-		}
-		e := batch[count]
-		if a.Key != e.key && a.Key != "" || a.Line != count+1 {
-			return count, errors.New("an answer is for another submission")
-		}
-		count++
-		n.mu.Lock()
-		e.maybe--
-		n.answered(e, a.Status, a.Problem)
-		n.mu.Unlock()
-	}
-	if err := lines.Err(); err != nil {
-		return count, err
-	}
-	if count < len(batch) {
-		return count, io.ErrUnexpectedEOF
-	}
-	return count, nil
 }
 
 // closeOne closes the first key that is to be.
