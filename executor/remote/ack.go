@@ -24,25 +24,33 @@ type acking struct {
 	at   time.Time     // not before
 }
 
+// told lets who waits go on. mu of the node is held.
+func (a *acking) told() {
+	if a.done != nil {
+		close(a.done)
+		a.done = nil
+	}
+}
+
 // Forget tells the nodes that these outcomes are recorded (E5). Nodes that are away
 // are told when they are back, without Forget waiting for that. A key that this
 // executor has not run is told to all nodes, since it may have run on any.
 func (e *Executor) Forget(ctx context.Context, keys ...string) error {
-	waiting := map[*node]*acking{}
+	waiting := map[*node]chan struct{}{}
 	for n, keys := range e.whose(keys) {
 		n.mu.Lock()
-		a := &acking{keys: keys, done: make(chan struct{})}
-		n.acks = append(n.acks, a)
-		if n.up {
-			waiting[n] = a
+		done := make(chan struct{})
+		n.acks = append(n.acks, &acking{keys: keys, done: done})
+		if n.up && n.failures == 0 {
+			waiting[n] = done
 		}
 		n.mu.Unlock()
 		n.wake()
 	}
 	var late []string
-	for n, a := range waiting {
+	for n, done := range waiting {
 		select {
-		case <-a.done:
+		case <-done:
 		case <-ctx.Done():
 			late = append(late, n.name)
 		case <-e.closed:
@@ -106,9 +114,7 @@ func (n *node) acknowledge() task {
 			return err
 		}
 		for _, a := range batch {
-			if a.done != nil {
-				close(a.done)
-			}
+			a.told()
 		}
 		if len(open) > 0 {
 			n.acks = append(n.acks, &acking{keys: open, at: time.Now().Add(ackAgain)})

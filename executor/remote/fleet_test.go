@@ -189,13 +189,15 @@ func TestForget(t *testing.T) {
 		sleep(time.Minute)
 		require.Equal(t, wire.Closed, b.task(t, "k0").state.State)
 
-		// One that is silent is waited for.
+		// One that is silent is waited for, until it is taken for unreachable.
 		a.setSilent(true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorContains(t, e.Forget(ctx, "k3"), "nodes that have not answered: a")
+		require.NoError(t, e.Forget(t.Context(), "k4"))
 		a.setSilent(false)
 		sleep(time.Minute)
+		require.Equal(t, wire.Closed, a.task(t, "k4").state.State)
 	})
 }
 

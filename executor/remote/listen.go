@@ -95,7 +95,7 @@ func (n *node) follow(ctx context.Context, p *endpoint) (up bool, err error) {
 			return up, errors.New("it was started anew just now")
 		case event.Hello != nil:
 			up = true
-			n.connected(&health, event.Hello)
+			n.connected(&health, event.Hello, cancel)
 			n.config.Logger.Info("node is there", nodeAttr(n.name))
 		default:
 			n.heard(&event)

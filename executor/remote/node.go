@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -26,9 +27,10 @@ type node struct {
 	endpoint *endpoint  // nil: the node is not in the fleet, and may come
 	entries  map[string]*entry
 
-	up     bool      // the stream is there
-	since  time.Time // since when it is up, or is not
-	why    string    // it is not up
+	up     bool                    // the stream is there
+	hangUp context.CancelCauseFunc // ends it
+	since  time.Time               // since when it is up, or is not
+	why    string                  // it is not up
 	health wire.Health
 	start  string // of the daemon that rev is of
 	rev    uint64
@@ -81,11 +83,13 @@ func (n *node) wake() {
 
 // connected notes that the stream is there. It is called with what the daemon said
 // of itself just before.
-func (n *node) connected(h *wire.Health, hello *wire.Hello) {
+func (n *node) connected(
+	h *wire.Health, hello *wire.Hello, hangUp context.CancelCauseFunc,
+) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	before := n.health
-	n.up, n.since, n.why, n.health = true, time.Now(), "", *h
+	n.up, n.since, n.why, n.health, n.hangUp = true, time.Now(), "", *h, hangUp
 	n.failures, n.retryAt, n.pauseTo = 0, time.Time{}, time.Time{}
 	if hello.Start != n.start {
 		n.start, n.rev = hello.Start, 0
@@ -131,6 +135,7 @@ func (n *node) disconnected(err error) {
 	}
 	n.up, n.why = false, err.Error()
 	n.place()
+	n.letGo()
 	for _, e := range n.entries {
 		if !e.running() {
 			e.notify() // to report why
@@ -209,4 +214,19 @@ func (n *node) finished(err error) {
 		n.why = err.Error()
 	}
 	n.place()
+	if _, answers := errors.AsType[*statusError](err); n.failures > 1 && n.up && !answers {
+		n.hangUp(err) // the stream may not have noticed yet
+	}
+	n.letGo()
+}
+
+// letGo has nobody wait for the acknowledgement of outcomes by a node that may not be
+// there. It is acknowledged when it is.
+func (n *node) letGo() {
+	if n.up && n.failures == 0 {
+		return
+	}
+	for _, a := range n.acks {
+		a.told()
+	}
 }

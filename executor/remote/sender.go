@@ -123,14 +123,16 @@ func (n *node) ripen(until func(time.Time) bool) {
 // to look again.
 func (n *node) giveUp(now time.Time) time.Duration {
 	wait := idle
-	if n.up {
-		return wait
-	}
 	lostAt, bounded := n.lostAt()
+	if n.up && (!bounded || lostAt.After(now)) {
+		return wait // it is there, or has not been silent for long
+	}
 	for _, e := range n.entries {
 		at, why := lostAt, "its lease is over, and the node could not be reached"
 		switch {
 		case e.over || e.foreign:
+			continue
+		case e.unsent() && !e.closing && n.up:
 			continue
 		case e.unsent() && !e.closing:
 			at = later(n.since, e.born).Add(unsentPatience)
@@ -170,6 +172,9 @@ func later(a, b time.Time) time.Time {
 
 // renew renews the leases of all attempts at once.
 func (n *node) renew(ctx context.Context, p *endpoint) error {
+	// The next is due after as long.
+	ctx, cancel := context.WithTimeout(ctx, max(time.Second, n.config.Lease/3))
+	defer cancel()
 	return p.fetch(ctx, request{
 		method: http.MethodPost, path: wire.PathRenew, body: []byte("{}"),
 	}, nil)
