@@ -50,8 +50,8 @@
 //     chooses. If the command does not succeed then, the result has the cause "memory",
 //     and MaxRSS is the most that all had together. Less than 4 MB is 4.
 //   - dag.Cores: so much processor time. All cores of this machine take no limit.
-//   - [Pids], a name for Job.Resources: processes and threads; [DefaultPids] for jobs
-//     that ask for none.
+//   - [Pids], a name for Job.Resources: processes and threads. [DefaultPids] for jobs
+//     that ask for memory or cores and not for these.
 //   - Other resources are leased and not enforced.
 //
 // For all of it, version 2 takes that this process is in a group below one that it was
@@ -145,8 +145,9 @@
 // and up to three goroutines. Go ends a program that needs 10,000 threads, so
 // keep below that there.
 //
-// Limits take a tenth to a fifth of the processor time of starting a process. Control
-// groups are used again by commands with the same limits, and removed a moment after
-// the last one; those of a program that ends before that are removed by the next. The
-// first 32 keep up to eight descriptors each.
+// A control group takes a few percent of the processor time of starting a process, and
+// limits of version 1 up to a quarter. Groups are used again by commands with the same
+// limits, and removed a moment after the last one; those of a program that ends before
+// that are removed by the next. They keep up to eight descriptors each, in all a quarter
+// of those that this process may have.
 package fork

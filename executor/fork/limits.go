@@ -17,8 +17,8 @@ import (
 // Pids is the resource of processes and threads that a command may have at a time.
 const Pids = "pids"
 
-// DefaultPids is how many processes and threads a command may have that says nothing
-// about them: enough for anything but a fork bomb.
+// DefaultPids is how many processes and threads a command may have that asks for memory
+// or cores, and does not say: enough for anything but a fork bomb.
 const DefaultPids = 4096
 
 // Limits says how commands are held to what they ask for (E6), by control groups of
@@ -28,7 +28,9 @@ type Limits struct {
 	// Mode says what becomes of limits that cannot be enforced.
 	Mode LimitMode
 	// Pids is how many processes and threads a command may have at a time, if its
-	// job has no resource [Pids]. 0: [DefaultPids]. Negative: any number.
+	// job has no resource [Pids]. 0: [DefaultPids] for jobs that ask for memory or
+	// cores, and any number for others: in version 1 a bound costs a few percent of
+	// the rate of short commands. Negative: any number.
 	Pids int64
 }
 
@@ -48,14 +50,13 @@ const (
 
 // of returns what the kernel is asked to hold a command to.
 func (l Limits) of(r dag.Resources) cgroup.Limits {
-	asked := cgroup.Limits{Pids: l.Pids}
-	if asked.Pids == 0 {
+	asked := cgroup.Limits{Pids: max(l.Pids, 0)}
+	switch {
+	case r[Pids] > 0:
+		asked.Pids = r[Pids]
+	case l.Pids == 0 && (r[dag.MemoryMB] > 0 || r[dag.Cores] > 0):
 		asked.Pids = DefaultPids
 	}
-	if n := r[Pids]; n > 0 {
-		asked.Pids = n
-	}
-	asked.Pids = max(asked.Pids, 0)
 	if mb := r[dag.MemoryMB]; mb > 0 {
 		asked.Memory = min(mb, math.MaxInt64>>20) << 20
 	}

@@ -95,6 +95,32 @@ func TestOutOfMemory(t *testing.T) { // E6
 	}
 }
 
+// If the kernel kills a descendant, it is for the command to say what that means; in
+// version 2 the kernel kills the command too.
+func TestDescendantOutOfMemory(t *testing.T) { // E6
+	t.Parallel()
+	for way, e := range waysToLimit(t) {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			size := strconv.Itoa(200 << 20)
+			job := helper("despite", "3", "memory", size)
+			job.Resources = limited
+			r, _, _ := run(t, e, job)
+			require.Equal(t, executor.CauseMemory, r.Cause)
+			require.True(t, r.ExitCode == 3 || r.Signal == "SIGKILL", "%+v", r)
+
+			job = helper("despite", "0", "memory", size)
+			job.Resources = limited
+			r, _, _ = run(t, e, job)
+			require.True(t, r.OK() || r.Cause == executor.CauseMemory, "%+v", r)
+			job = helper("exit", "3")
+			job.Resources = limited
+			r, _, _ = run(t, e, job)
+			require.Equal(t, "failure (exit 3)", r.String(), "that was another one's memory")
+		})
+	}
+}
+
 // Who takes less is not, and neither is who comes after one that was.
 func TestEnoughMemory(t *testing.T) { // E6
 	t.Parallel()

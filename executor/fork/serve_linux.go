@@ -246,9 +246,6 @@ func (s *supervisor) local(start *wire.Start) *Executor {
 		node: start.Node, grace: start.Grace, waitDelay: start.WaitDelay, system: s.system,
 		limits: Limits{Mode: LimitMode(start.Mode), Pids: start.Pids},
 	}
-	if start.Pids == 0 {
-		e.limits.Pids = -1
-	}
 	if e.limits.Mode != LimitsOff {
 		e.groups = s.groups
 	}

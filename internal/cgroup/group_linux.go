@@ -130,7 +130,7 @@ func (g *Group) Release() {
 
 // reusable reports whether the group is as it was found.
 func (g *Group) reusable() bool {
-	if g.spoiled || !g.vacant && !g.tree().empty() || hasSubdirs(g.tree().dir) {
+	if g.spoiled || !g.vacant && !g.tree().empty() || g.tree().divided() {
 		return false
 	}
 	g.vacant = false

@@ -151,7 +151,15 @@ func subdirs(dir string) []string {
 
 // hasSubdirs counts the links, which is much quicker than reading the directory.
 func hasSubdirs(dir string) bool {
-	const none = 2
 	var st unix.Stat_t
-	return unix.Stat(dir, &st) == nil && st.Nlink > none
+	return unix.Stat(dir, &st) == nil && st.Nlink > linksOfOne
 }
+
+// hasLinks is the same for an open directory.
+func hasLinks(fd int) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && st.Nlink > linksOfOne
+}
+
+// linksOfOne are those of a directory without others in it.
+const linksOfOne = 2

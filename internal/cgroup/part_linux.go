@@ -63,6 +63,14 @@ func (p *part) empty() bool {
 	return len(members(p.dir)) == 0
 }
 
+// divided reports whether there are groups in the part.
+func (p *part) divided() bool {
+	if p.v2 && p.tasks.fd != 0 {
+		return hasLinks(p.tasks.fd)
+	}
+	return hasSubdirs(p.dir)
+}
+
 // residue is how much memory may still be counted in a group that is used again, besides
 // what the kernel sets aside for each processor and takes back when there is need.
 const (

@@ -8,8 +8,8 @@ import (
 
 // Bounds on what is kept to be used again.
 const (
-	mostIdle   = 64
-	mostOpen   = 32 // groups whose files are kept open
+	mostIdle   = 256
+	mostOpen   = 256 // groups whose files are kept open, of eight descriptors at most
 	lingerTime = 50 * time.Millisecond
 )
 
@@ -83,7 +83,7 @@ func (p *Pool) pick(l Limits) (g *Group, number int, keep bool) {
 		}
 	}
 	p.number++
-	if keep = p.open < mostOpen; keep {
+	if keep = p.open < p.space.mostOpen; keep {
 		p.open++
 	}
 	return nil, p.number, keep

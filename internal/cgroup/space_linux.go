@@ -20,6 +20,8 @@ type space struct {
 	// processes are, and are found again.
 	hierarchies []*hierarchy
 	can         Abilities
+	// mostOpen is how many groups may have their files kept open.
+	mostOpen int
 }
 
 // A hierarchy is one in which this process can make groups.
@@ -41,7 +43,7 @@ func openSpace(c Config) (*space, error) {
 	if err != nil {
 		return nil, &Error{Do: "find", Err: err}
 	}
-	s := &space{name: newName(c.prefix())}
+	s := &space{name: newName(c.prefix()), mostOpen: spare()}
 	s.can = missing()
 	places := c.only(l.places())
 	for i := range places {
@@ -67,6 +69,17 @@ func openSpace(c Config) (*space, error) {
 		s.hierarchies = append(s.hierarchies, h)
 	}
 	return s, nil
+}
+
+// spare is for how many groups a quarter of the descriptors is enough that this process
+// may have.
+func spare() int {
+	const each, share = 8, 4
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 0
+	}
+	return int(min(limit.Cur/each/share, mostOpen))
 }
 
 // missing are the abilities of whoever has nothing.

@@ -38,6 +38,8 @@ import (
 //     letters: s a session of its own, c a clean environment, o without its
 //     outputs, l without the lock that commands of package fork have, w wait for ever in
 //     place of exiting, t ignore SIGTERM too
+//   - despite CODE MODE WORD...: plays MODE in another process and, however that
+//     ends, exits with CODE
 //   - bomb N: starts processes that hang until that fails, N at most, and prints how
 //     many there are, and why there are no more
 //   - gate ADDRESS TEXT CODE: dials ADDRESS by TCP, writes its process ID and a

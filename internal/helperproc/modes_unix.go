@@ -45,6 +45,7 @@ func addSignals(modes map[string]Mode) {
 	modes["gate"] = gate
 	modes["fds"] = descriptors
 	modes["bomb"] = bomb
+	modes["despite"] = despite
 }
 
 // announce is set for a process that tells the one that spawned it that it is
@@ -194,6 +195,23 @@ func start(how string, command []string) (pid int, err error) {
 		return 0, fmt.Errorf("the spawned process is not ready: %w", err)
 	}
 	return child.Pid, nil
+}
+
+func despite(args []string) (int, error) {
+	if len(args) < 2 {
+		return 0, errors.New("needs a number and a mode")
+	}
+	command := Command(args[1], args[2:]...)
+	child, err := os.StartProcess(command[0], command, &os.ProcAttr{
+		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+	})
+	if err != nil {
+		return 0, err
+	}
+	if _, err := child.Wait(); err != nil {
+		return 0, err
+	}
+	return number(args)
 }
 
 // bomb starts processes until that fails.

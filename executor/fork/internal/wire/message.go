@@ -18,8 +18,7 @@ type Start struct {
 	Argv []string
 	Env  []string
 	// Resources are what the job asks for. Mode says how it is held to that, as in
-	// Limits of package fork, and Pids is how many processes and threads it may have
-	// if it does not say. 0: any number.
+	// Limits of package fork, and so does Pids. Of that, all negative ones are one.
 	Resources dag.Resources
 	Mode      byte
 	Pids      int64
@@ -41,7 +40,7 @@ func (s *Start) Append(b []byte) []byte {
 	}
 	b = appendResources(b, s.Resources)
 	b = append(b, s.Mode)
-	b = AppendUint(b, uint64(s.Pids))
+	b = AppendUint(b, uint64(max(s.Pids, -1)+1))
 	for _, d := range []time.Duration{s.Grace, s.WaitDelay, s.Limit} {
 		b = appendDuration(b, d)
 	}
@@ -56,7 +55,7 @@ func DecodeStart(b []byte) (Start, error) {
 	s := Start{
 		Key: d.String(), Path: d.String(), Dir: d.String(), Node: d.String(),
 		Argv: d.Strings(), Env: d.Strings(),
-		Resources: d.resources(), Mode: d.Byte(), Pids: d.Size(),
+		Resources: d.resources(), Mode: d.Byte(), Pids: d.Size() - 1,
 		Grace: d.duration(), WaitDelay: d.duration(), Limit: d.duration(),
 		Wanted: [2]bool{d.Bool(), d.Bool()},
 		Joined: d.Bool(),
