@@ -57,6 +57,7 @@ type Agent struct {
 	open     int        // attempts that are not over
 	ended    int        // and those that are
 	order    []*attempt // that have ended, in the order in which they did
+	light    int        // so many of them, from the first, keep no output
 	retained int64      // bytes of their output
 	draining bool
 	closing  bool

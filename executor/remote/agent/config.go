@@ -54,6 +54,9 @@ type Config struct {
 	// Grace is how long a process that was asked to stop may take, before it is
 	// killed, with the default executor. 0: [fork.DefaultGrace].
 	Grace time.Duration
+	// Limits says how the default executor holds processes to the resources that they
+	// ask for. Zero: by what the machine allows.
+	Limits fork.Limits
 	// StopTime is how long it takes at most, with another executor, from when an
 	// attempt is stopped until nothing of it is left. 0: not known; then clients that
 	// cannot reach the daemon never take an attempt for lost.
@@ -119,7 +122,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Capacity = total
 	if c.Executor == nil {
-		forked := fork.Config{Allocator: new(capacity.Allocator), Grace: c.Grace}
+		forked := fork.Config{
+			Allocator: new(capacity.Allocator), Grace: c.Grace, Limits: c.Limits,
+		}
 		// Killing takes a second at most, see package fork. If the daemon is dead, it
 		// begins later.
 		c.StopTime = max(0, c.Grace) + keeper.Slack + 2*time.Second

@@ -71,7 +71,9 @@ func (f *fold) add(rec *statelog.Record) error {
 		return f.ended(rec)
 	case statelog.Lost:
 		if at := f.entries[key]; at != nil && at.phase == ended {
-			at.outcome.Gone = true
+			o := at.outcome
+			o.Gone, o.Inline, o.Stdout, o.Stderr = true, false, nil, nil
+			at.outputs = nil
 		}
 	case statelog.Decided:
 		return f.decided(rec)

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -26,6 +29,7 @@ type fragile struct {
 	agent.Store
 	full      atomic.Bool
 	ambiguous atomic.Bool // once, and what it was given is there all the same
+	slow      atomic.Pointer[chan struct{}]
 }
 
 func (f *fragile) Append(
@@ -33,6 +37,10 @@ func (f *fragile) Append(
 ) (uint64, error) {
 	if f.full.Load() {
 		return 0, fmt.Errorf("write: %w", syscall.ENOSPC)
+	}
+	if slow := f.slow.Swap(nil); slow != nil {
+		*slow <- struct{}{}
+		<-*slow
 	}
 	seq, err := f.Store.Append(ctx, run, after, recs)
 	if err == nil && f.ambiguous.Swap(false) {
@@ -102,6 +110,36 @@ func TestDiskFull(t *testing.T) {
 	require.True(t, d.end(t, "b").Outcome.Result.OK())
 	require.Equal(t, 1, h.started("a"))
 	require.Equal(t, 1, h.started("b"))
+}
+
+// What is on its way to the disk when the daemon ends is not started.
+func TestShutdownBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	h := newHolder()
+	dir := t.TempDir()
+	d, disk := bootFragile(t, dir, executor.RunFunc(h.run))
+	slow := make(chan struct{})
+	disk.slow.Store(&slow)
+	var put sync.WaitGroup
+	put.Go(func() {
+		st := d.put(t, "s", "a", `{"job":{}}`).state(t)
+		require.Equal(t, wire.NotStarted, st.State)
+	})
+	<-slow
+	over := make(chan error, 1)
+	put.Go(func() { over <- d.Shutdown(context.Background()) })
+	for d.put(t, "s", "b", `{"job":{}}`).problem(t).Code != wire.CodeEnding {
+		runtime.Gosched()
+	}
+	slow <- struct{}{}
+	require.NoError(t, <-over)
+	put.Wait()
+	require.Zero(t, h.started("a"))
+	d, _ = bootFragile(t, dir, patientExecutor{h})
+	require.Less(t, d.put(t, "s", "a", `{"job":{},"resumed":true}`).status, 300)
+	close(h.gate("a"))
+	d.end(t, "a")
+	require.Equal(t, 1, h.started("a"))
 }
 
 // A claim of which nobody knows whether it is on the disk is withdrawn.
@@ -175,14 +213,15 @@ func TestEviction(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	long := strings.Repeat("x", 2*wire.MaxInline)
-	d := boot(t, agent.Config{
+	c := agent.Config{
 		Dir: dir, RetainBytes: 5 * wire.MaxInline, RetainAge: time.Hour,
 		Executor: executor.RunFunc(
 			func(_ context.Context, at *executor.Attempt) (executor.Result, error) {
 				_, err := at.Stdout.Write([]byte(long))
 				return executor.Result{ExitCode: 3}, err
 			}),
-	})
+	}
+	d := boot(t, c)
 	for _, key := range []string{"a", "b", "c"} {
 		require.Equal(t, http.StatusCreated, d.put(t, "s", key, `{"job":{}}`).status)
 		d.end(t, key)
@@ -200,6 +239,13 @@ func TestEviction(t *testing.T) {
 	d.Evict(time.Now().Add(2 * time.Hour))
 	require.True(t, gone("c"))
 	require.Equal(t, http.StatusOK, d.put(t, "s", "a", `{"job":{}}`).status)
+	require.NoError(t, d.Shutdown(t.Context()))
+	left, err := filepath.Glob(filepath.Join(dir, "outputs", "*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	d = boot(t, c)
+	require.True(t, gone("a"))
+	require.True(t, gone("b"))
 }
 
 // The hash is in journals, so it must never change.

@@ -69,7 +69,7 @@ func (a *Agent) openJournal(ctx context.Context, openStore storeOpener) error {
 // readJournal folds what is there, or begins.
 func (a *Agent) readJournal(ctx context.Context) error {
 	j := a.journal
-	runs, err := openRuns(ctx, j.log)
+	runs, err := openRuns(ctx, j.log) // the newest first
 	if err != nil {
 		return err
 	}
@@ -77,13 +77,13 @@ func (a *Agent) readJournal(ctx context.Context) error {
 	// of a start; the one before then still counts.
 	for i, run := range runs {
 		f := newFold(a.dir)
-		if err := f.read(ctx, j.log, run); err != nil {
+		if err := f.read(ctx, j.log, run.Run); err != nil {
 			return err
 		}
 		if f.starts == 0 {
 			continue
 		}
-		j.id, j.run, j.after = f.id, run, f.seq
+		j.id, j.run, j.after = f.id, run.Run, f.seq
 		a.restore(f)
 		if err := j.append([]statelog.Record{startRecord(a.start, a.boot)}); err != nil {
 			return err
@@ -96,20 +96,20 @@ func (a *Agent) readJournal(ctx context.Context) error {
 }
 
 // openRuns returns the runs that are not closed, the newest first.
-func openRuns(ctx context.Context, log store) ([]string, error) {
-	var runs []string
+func openRuns(ctx context.Context, log store) ([]statelog.RunInfo, error) {
+	var runs []statelog.RunInfo
 	for info, err := range log.Runs(ctx, statelog.Query{States: []string{statelog.Running}}) {
 		if err != nil {
 			return nil, err
 		}
-		runs = append(runs, info.Run)
+		runs = append(runs, info)
 	}
 	return runs, nil
 }
 
 // rotate goes on in a new run of the log, which begins with these records.
 func (j *journal) rotate(recs []statelog.Record) error {
-	before, run := j.run, "agent-"+randomID()
+	before, run := statelog.RunInfo{Run: j.run, Seq: j.after}, "agent-"+randomID()
 	opening := statelog.Record{
 		Kind: statelog.Opened, Time: time.Now(), Opened: &statelog.Opening{
 			Version: statelog.Version, KeyPrefix: j.id,
@@ -123,24 +123,17 @@ func (j *journal) rotate(recs []statelog.Record) error {
 		return err
 	}
 	j.run, j.after = run, last
-	if before == "" {
+	if before.Run == "" {
 		return nil
 	}
-	return j.closeRuns(ctx, []string{before})
+	return j.closeRuns(ctx, []statelog.RunInfo{before})
 }
 
 // closeRuns gives back the space of runs that are of no use any more.
-func (j *journal) closeRuns(ctx context.Context, runs []string) error {
+func (j *journal) closeRuns(ctx context.Context, runs []statelog.RunInfo) error {
 	for _, run := range runs {
-		var last uint64
-		for rec, err := range j.log.Read(ctx, run, 0) {
-			if err != nil {
-				return err
-			}
-			last = rec.Seq
-		}
 		rec := statelog.Record{Kind: statelog.Closed, Time: time.Now(), State: "over"}
-		if _, err := j.log.Append(ctx, run, last, []statelog.Record{rec}); err != nil {
+		if _, err := j.log.Append(ctx, run.Run, run.Seq, []statelog.Record{rec}); err != nil {
 			return err
 		}
 	}

@@ -19,12 +19,27 @@ const mostEvicted = 100_000
 
 // keep notes that an attempt has ended. a.mu is held.
 func (a *Agent) keep(at *attempt) {
-	if at.outputs != nil && !at.outcome.Gone {
+	if at.outcome == nil {
+		at.outputs = nil // nothing was started
+	} else if at.outputs != nil && !at.outcome.Gone {
 		at.kept = at.outputs[0].length() + at.outputs[1].length()
 	}
 	a.retained += at.kept
+	if len(a.order) > 2*a.ended+mostKeptGone {
+		a.tidy()
+	}
 	a.order = append(a.order, at)
 	a.tooMuch()
+}
+
+// mostKeptGone is how many attempts that are gone may be in the order that they ended
+// in, so that it need not be tidied all the time.
+const mostKeptGone = 1024
+
+// tidy takes out what is gone. a.mu is held.
+func (a *Agent) tidy() {
+	a.order = slices.DeleteFunc(a.order, func(at *attempt) bool { return at.rev == 0 })
+	a.light = 0
 }
 
 // tooMuch evicts outputs until there are not too many bytes of them. a.mu is held.
@@ -32,13 +47,11 @@ func (a *Agent) tooMuch() {
 	if a.config.RetainBytes < 0 {
 		return
 	}
-	for _, at := range a.order {
-		if a.retained <= a.config.RetainBytes {
-			return
-		}
-		if at.rev != 0 && at.kept > 0 {
+	for a.retained > a.config.RetainBytes && a.light < len(a.order) {
+		if at := a.order[a.light]; at.rev != 0 && at.kept > 0 {
 			a.evictOne(at)
 		}
+		a.light++
 	}
 }
 
@@ -99,16 +112,21 @@ func (a *Agent) evictOld(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.clients(now)
-	a.order = slices.DeleteFunc(a.order, func(at *attempt) bool { return at.rev == 0 })
+	a.tidy()
 	if a.config.RetainAge < 0 {
 		return
 	}
 	gone := 0
 	for _, at := range a.order {
-		if now.Sub(at.endedAt) > a.config.RetainAge && !at.outcome.Gone {
+		old := now.Sub(at.endedAt) > a.config.RetainAge
+		switch {
+		case at.outcome == nil && old:
+			a.drop(at) // nobody wants it started
+		case at.outcome == nil:
+		case at.outcome.Gone:
+			gone++
+		case old:
 			a.evictOne(at)
-		}
-		if at.outcome.Gone {
 			gone++
 		}
 	}
@@ -116,7 +134,7 @@ func (a *Agent) evictOld(now time.Time) {
 		if gone <= mostEvicted {
 			return
 		}
-		if at.outcome.Gone {
+		if at.outcome != nil && at.outcome.Gone {
 			gone--
 			a.drop(at)
 			a.used.Add(at.key)

@@ -25,8 +25,13 @@ const (
 	stoppedShutdown = wire.StoppedShutdown
 )
 
-// launch has an attempt run, which may have been started before. a.mu is held.
+// launch has an attempt run, which may have been started before. When the daemon ends
+// that is left to the one after it. a.mu is held.
 func (a *Agent) launch(at *attempt) {
+	if a.closing {
+		at.phase = accepted
+		return
+	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	at.phase, at.live, at.stop = accepted, true, stop
 	if at.stopped != "" {
@@ -213,6 +218,7 @@ func (a *Agent) refuse(at *attempt, why error, retryAfter time.Duration) *capaci
 	a.open--
 	a.ended++
 	a.unwatched(at)
+	a.keep(at)
 	a.touch(at)
 	if a.journal != nil {
 		a.journal.note(withdrawnRecord(at.key))

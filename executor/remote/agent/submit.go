@@ -47,6 +47,12 @@ func (a *Agent) submit(sub *wire.Submission, by caller) verdict {
 	if err != nil {
 		return refused(http.StatusUnprocessableEntity, wire.CodeInvalid, err.Error())
 	}
+	if !a.seen(sub.Key) {
+		// Not under the lock: it is the executor's code.
+		if err := a.executor.Validate(sub.Job); err != nil {
+			return refused(http.StatusUnprocessableEntity, wire.CodeInvalid, err.Error())
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closing {
@@ -70,6 +76,13 @@ func (a *Agent) submit(sub *wire.Submission, by caller) verdict {
 		return a.claim(sub, h, by)
 	}
 	return a.again(at, sub, by)
+}
+
+// seen reports whether a key is known, so that it is not about to be claimed.
+func (a *Agent) seen(key string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.attempts[key] != nil || a.used.Has(key)
 }
 
 // checkResources keeps what is written down with a key small.
@@ -97,9 +110,6 @@ func (a *Agent) claim(sub *wire.Submission, h hash, by caller) verdict {
 	}
 	if v := a.unkept(sub.Lease); v.status != 0 {
 		return v
-	}
-	if err := a.executor.Validate(sub.Job); err != nil {
-		return refused(http.StatusUnprocessableEntity, wire.CodeInvalid, err.Error())
 	}
 	room, err := a.allocator.TryAllocate(sub.Job.Resources)
 	if err != nil {
@@ -210,6 +220,9 @@ func (a *Agent) landed(f *flight) {
 	for _, at := range f.claims {
 		switch {
 		case a.attempts[at.key] != at:
+		case f.err == nil && a.closing && at.stopped == "":
+			at.claim = nil
+			rooms = append(rooms, a.refuse(at, errEnding, journalPause))
 		case f.err == nil && unkept != nil && at.lease > 0 && at.stopped == "":
 			at.claim = nil
 			rooms = append(rooms, a.refuse(at, unkept, keepPause))

@@ -262,6 +262,12 @@ func (a *Agent) capacity() wire.Capacity {
 
 // trouble is why nothing new can be taken for now. "": none.
 func (a *Agent) trouble() string {
+	a.mu.Lock()
+	unkept := a.keeping.wanted && a.keeping.keeper == nil
+	a.mu.Unlock()
+	if unkept {
+		return errNoKeeper.Error()
+	}
 	if a.journal == nil {
 		return ""
 	}
