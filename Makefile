@@ -76,6 +76,8 @@ bench: ## Measure what the README says, as ratios, BENCHTIME each.
 	@{ go test -run='^$$' -timeout=1h -benchtime=$(BENCHTIME) \
 		-bench='^Benchmark(Run|Growth|Instances|Edges|Memory|Processes|Durable|Detached|Resume|Plan|Parse|Validate)$$' \
 		./runner ./runner/internal/plan ./dag; \
+	go test -run='^$$' -timeout=1h -benchtime=$(BENCHTIME) \
+		-bench='^BenchmarkForkLimits$$' ./executor/fork; \
 	go -C internal/integration test -run='^$$' -timeout=1h -benchtime=$(BENCHTIME) \
 		-bench='^BenchmarkAppend$$' ./sqllog; } | .ci/bench-table
 

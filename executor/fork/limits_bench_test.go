@@ -36,7 +36,7 @@ func BenchmarkForkLimits(b *testing.B) {
 				return func() error { return runHeld(b.Context(), e, c.job) }
 			}
 			off, on := run(fork.LimitsOff), run(fork.LimitsRequired)
-			n := max(128, 4*c.workers)
+			n := max(256, 4*c.workers)
 			measure(b, c.workers, n, off)
 			measure(b, c.workers, n, on)
 			var cpu, rate []float64
