@@ -80,11 +80,11 @@ func (d *daemon) submitUntilTaken(tb testing.TB, engine string, tasks int) {
 		var refused []int
 		for n, line := range strings.Split(strings.TrimSpace(string(got.body)), "\n") {
 			a, err := wire.ParseAnswer([]byte(line))
-			if err != nil || a.Status != http.StatusCreated && a.Status != http.StatusTooManyRequests {
-				panic(fmt.Sprintf("%s: %v", line, err))
-			}
-			if a.Status == http.StatusTooManyRequests {
+			switch {
+			case err == nil && a.Status == http.StatusTooManyRequests:
 				refused = append(refused, some[n])
+			case err != nil || a.Status != http.StatusCreated:
+				panic(fmt.Sprintf("%s: %v", line, err))
 			}
 		}
 		waiting = append(refused, waiting[len(some):]...)
