@@ -20,6 +20,8 @@ func TestConformance(t *testing.T) {
 		"watched by the runtime": fork.Crowded,
 		"watched by goroutines":  fork.Portable,
 		"without limits":         fork.WithoutLimits,
+		"in groups of version 1": fork.OfVersion(1),
+		"in groups of version 2": fork.OfVersion(2),
 	}
 	if ableToLimit(t) {
 		ways["held to limits"] = fork.RequireLimits

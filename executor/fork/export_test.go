@@ -2,6 +2,8 @@
 
 package fork
 
+import "github.com/daggy-go/daggy/internal/cgroup"
+
 // Portable makes e watch its commands as it does where there are no process
 // descriptors.
 func Portable(e *Executor) *Executor {
@@ -19,6 +21,14 @@ func WithoutLimits(e *Executor) *Executor {
 func RequireLimits(e *Executor) *Executor {
 	e.limits.Mode = LimitsRequired
 	return e
+}
+
+// OfVersion makes executors use control groups of one version alone.
+func OfVersion(version int) func(*Executor) *Executor {
+	return func(e *Executor) *Executor {
+		e.groups = cgroup.NewPool(cgroup.Config{Version: version})
+		return e
+	}
 }
 
 // Explain explains what kept a command from being executed.

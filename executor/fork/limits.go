@@ -1,6 +1,7 @@
 package fork
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -14,7 +15,8 @@ import (
 	"github.com/daggy-go/daggy/internal/cgroup"
 )
 
-// Pids is the resource of processes and threads that a command may have at a time.
+// Pids is the resource of processes and threads that a command may have at a time. The
+// runner leases it like any other, so that [Config.Capacity] has to have it.
 const Pids = "pids"
 
 // DefaultPids is how many processes and threads a command may have that asks for memory
@@ -93,6 +95,31 @@ func (e *Executor) checkLimits(r dag.Resources) error {
 		return executor.Permanent(err)
 	}
 	return nil
+}
+
+// Enforced returns the names of the resources that commands are held to by the kernel,
+// sorted, and why they are not held to others that they could be held to. It may be
+// asked at any time, and makes control groups to find out.
+func (e *Executor) Enforced() (names []string, missing error) {
+	if e.groups == nil {
+		return nil, errors.New("fork: Config.Limits are off")
+	}
+	can, err := e.groups.Abilities()
+	if err != nil {
+		return nil, fmt.Errorf("fork: %w", err)
+	}
+	var problems *multierror.Error
+	for _, r := range []struct {
+		name    string
+		missing error
+	}{{dag.Cores, can.Cores}, {dag.MemoryMB, can.Memory}, {Pids, can.Pids}} {
+		if r.missing == nil {
+			names = append(names, r.name)
+			continue
+		}
+		problems = multierror.Append(problems, fmt.Errorf("fork: %s: %w", r.name, r.missing))
+	}
+	return names, problems.ErrorOrNil()
 }
 
 // unenforced names the resources that the job asks for, sorted, that nothing holds

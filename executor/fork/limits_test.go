@@ -234,6 +234,17 @@ func TestUnenforced(t *testing.T) { // E6
 	}
 }
 
+func TestEnforced(t *testing.T) {
+	t.Parallel()
+	names, missing := unlimited(t).Enforced()
+	require.Empty(t, names)
+	require.ErrorContains(t, missing, "off")
+	requireLimits(t)
+	names, missing = setup(t).Enforced()
+	require.NoError(t, missing)
+	require.Equal(t, []string{"cores", "memoryMB", "pids"}, names)
+}
+
 // playing starts this binary as a program that embeds the executor.
 func playing(tb testing.TB, mode string, words ...string) *exec.Cmd {
 	tb.Helper()
@@ -362,6 +373,10 @@ func engineNobody([]string) (int, error) {
 		if !ok || !errors.Is(limit, unix.EACCES) || !strings.Contains(err.Error(), "Delegate=yes") {
 			return 0, fmt.Errorf("not that it is refused: %w", err)
 		}
+	}
+	names, missing := e.Enforced()
+	if len(names) != 0 || !errors.Is(missing, unix.EACCES) {
+		return 0, fmt.Errorf("%v are enforced: %w", names, missing)
 	}
 	if !executor.IsPermanent(err) {
 		return 0, fmt.Errorf("not permanent: %w", err)

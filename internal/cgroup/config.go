@@ -1,5 +1,7 @@
 package cgroup
 
+import "slices"
+
 // Config says whose groups those of a [Pool] are.
 type Config struct {
 	// Note is told the directories that are going to be used, before they are made,
@@ -7,9 +9,9 @@ type Config struct {
 	// [Recall]). If it fails, so does [Pool.Take]. Nil: what is left behind is killed
 	// and removed by whoever begins next.
 	Note func(dirs []string) error
-
-	// places chooses among those there are. Nil: all of them.
-	places func([]place) []place
+	// Version of control groups, 1 or 2. 0: whichever has what is wanted, some of each
+	// if need be.
+	Version int
 }
 
 func (c Config) prefix() string {
@@ -19,11 +21,11 @@ func (c Config) prefix() string {
 	return prefixEngine
 }
 
+// only chooses among the places that there are.
 func (c Config) only(all []place) []place {
-	if c.places != nil {
-		return c.places(all)
-	}
-	return all
+	return slices.DeleteFunc(all, func(p place) bool {
+		return c.Version == 1 && p.v2 || c.Version == 2 && !p.v2
+	})
 }
 
 // note tells who comes back for it what is going to be there.

@@ -57,8 +57,8 @@ func ways(tb testing.TB) map[string]cgroup.Config {
 	tb.Helper()
 	all := map[string]cgroup.Config{
 		"all there is": {},
-		"version 1":    cgroup.OnlyVersion(1),
-		"version 2":    cgroup.OnlyVersion(2),
+		"version 1":    {Version: 1},
+		"version 2":    {Version: 2},
 	}
 	for name, c := range all {
 		can, err := cgroup.NewPool(c).Abilities()
@@ -247,7 +247,7 @@ func playFirstThread(args []string) (int, error) {
 	c := cgroup.Config{}
 	for _, version := range []int{1, 2} {
 		if strings.HasSuffix(args[0], fmt.Sprint("version_", version)) {
-			c = cgroup.OnlyVersion(version)
+			c = cgroup.Config{Version: version}
 		}
 	}
 	g, err := cgroup.NewPool(c).Take(cgroup.Limits{Pids: 100})
@@ -495,7 +495,7 @@ func TestGivenGroup(t *testing.T) {
 
 // playWhere says where groups are made.
 func playWhere([]string) (int, error) {
-	p := cgroup.NewPool(cgroup.OnlyVersion(2))
+	p := cgroup.NewPool(cgroup.Config{Version: 2})
 	g, err := p.Take(cgroup.Limits{})
 	if err != nil {
 		return 0, err
