@@ -38,7 +38,8 @@ func runMany(b *testing.B, ex executor.Executor, job dag.Job, workers, count int
 				}
 				a := executor.Attempt{
 					Run: "r", Task: "t", Instance: "t", Number: 1,
-					Key: fmt.Sprintf("%s-%d", prefix, n), Job: job, Stdout: io.Discard, Stderr: io.Discard,
+					Key: fmt.Sprintf("%s-%d", prefix, n), Job: job,
+					Stdout: io.Discard, Stderr: io.Discard,
 				}
 				res, err := ex.Run(b.Context(), &a)
 				if err != nil || !res.OK() {
