@@ -77,6 +77,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -105,7 +106,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	log := s.logger(stderr)
 	if err := serve(ctx, s, log); err != nil {
 		for _, one := range problems(err) {
-			log.Error("the daemon ends", slog.Any("err", one))
+			log.Error("the daemon ends", slog.String("err", inFlags(one)))
 		}
 		return exitFailed
 	}
@@ -117,6 +118,17 @@ func complain(w io.Writer, err error) {
 	for _, one := range problems(err) {
 		_, _ = fmt.Fprintf(w, "agentd: %v\n", one) // nobody is left to tell
 	}
+}
+
+// inFlags says what package agent says in the words of the command line.
+func inFlags(err error) string {
+	return strings.NewReplacer(
+		"Auth.TokenFile", "-token-file", "Auth.Certificates", "-certificate",
+		"Auth.InsecureLoopback", "-insecure-loopback", "TLS.CertFile", "-tls-cert",
+		"TLS.KeyFile", "-tls-key", "TLS.ClientCAFile", "-client-ca",
+		"Config.AllowRoot", "-allow-root", "Config.Capacity", "-capacity",
+		"Config.Dir", "-dir", "Config.Ephemeral", "-ephemeral",
+	).Replace(err.Error())
 }
 
 func problems(err error) []error {

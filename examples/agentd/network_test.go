@@ -67,7 +67,7 @@ func TestNetwork(t *testing.T) {
 	if os.Geteuid() == 0 {
 		p := launch(t, nil, args...)
 		require.Equal(t, exitFailed, p.code(t))
-		require.Contains(t, p.said(), "root")
+		require.Contains(t, p.said(), "-allow-root")
 		require.NotContains(t, p.said(), "listening")
 		args = append(args, "-allow-root")
 	}
