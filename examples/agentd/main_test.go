@@ -13,21 +13,22 @@ import (
 // One job from the submission to its output, with a token.
 func TestRunsWhatIsSubmitted(t *testing.T) {
 	t.Parallel()
+	key := newKey()
 	p := launch(t, nil, "-listen", "127.0.0.1:0", "-dir", t.TempDir(), "-token-file", tokenFile(t))
 	c := p.connect(t, submitToken)
-	status, body := c.submit(t, "one", "echo", "from elsewhere")
+	status, body := c.submit(t, key, "echo", "from elsewhere")
 	require.Equal(t, http.StatusCreated, status, body)
-	c.ended(t, "one")
-	status, body = c.ask(t, http.MethodGet, "/api/v1/task/one/stdout", "")
+	c.ended(t, key)
+	status, body = c.ask(t, http.MethodGet, "/api/v1/task/"+key+"/stdout", "")
 	require.Equal(t, http.StatusOK, status, body)
 	require.Equal(t, "from elsewhere\n", body)
 
 	reader := p.connect(t, readToken)
 	status, _ = reader.ask(t, http.MethodGet, "/api/v1/capacity", "")
 	require.Equal(t, http.StatusOK, status)
-	status, _ = reader.submit(t, "two", "echo")
+	status, _ = reader.submit(t, newKey(), "echo")
 	require.Equal(t, http.StatusForbidden, status)
-	status, _ = p.connect(t, "").submit(t, "two", "echo")
+	status, _ = p.connect(t, "").submit(t, newKey(), "echo")
 	require.Equal(t, http.StatusUnauthorized, status)
 }
 

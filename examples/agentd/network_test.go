@@ -77,9 +77,10 @@ func TestNetwork(t *testing.T) {
 	c := clientOf(t, &http.Transport{TLSClientConfig: &tls.Config{
 		MinVersion: tls.VersionTLS12, RootCAs: pool, Certificates: []tls.Certificate{pair},
 	}}, "https://127.0.0.1:"+port, "")
-	status, body := c.submit(t, "one", "echo", "over TLS")
+	attempt := newKey()
+	status, body := c.submit(t, attempt, "echo", "over TLS")
 	require.Equal(t, http.StatusCreated, status, body)
-	c.ended(t, "one")
+	c.ended(t, attempt)
 	status, _ = c.ask(t, http.MethodGet, "/api/v1/capacity", "")
 	require.Equal(t, http.StatusOK, status)
 }

@@ -12,17 +12,18 @@ import (
 // SIGTERM as after SIGKILL.
 func TestJobsOutliveTheDaemon(t *testing.T) {
 	t.Parallel()
+	key := newKey()
 	args := []string{"-listen", "127.0.0.1:0", "-dir", t.TempDir(), "-insecure-loopback"}
 	p := launch(t, nil, args...)
 	h, command := newHeld(t)
-	status, body := p.connect(t, "").submit(t, "long", command...)
+	status, body := p.connect(t, "").submit(t, key, command...)
 	require.Equal(t, http.StatusCreated, status, body)
 	h.runs(t)
 	p.signal(t, syscall.SIGTERM)
 	require.Equal(t, exitTold, p.code(t), p.said())
 
 	p = launch(t, nil, args...)
-	status, body = p.connect(t, "").ask(t, http.MethodGet, "/api/v1/task/long", "")
+	status, body = p.connect(t, "").ask(t, http.MethodGet, "/api/v1/task/"+key, "")
 	require.Equal(t, http.StatusOK, status, body)
 	p.signal(t, syscall.SIGKILL)
 	p.code(t)
@@ -32,9 +33,10 @@ func TestJobsOutliveTheDaemon(t *testing.T) {
 	_, err := h.conn.Write([]byte("still there"))
 	require.NoError(t, err)
 	require.NoError(t, h.conn.Close())
-	require.NotContains(t, c.ended(t, "long"), "failure")
-	_, output := c.ask(t, http.MethodGet, "/api/v1/task/long/stdout", "")
-	require.Equal(t, "held", output)
+	state := c.ended(t, key)
+	require.NotContains(t, state, "failure")
+	_, output := c.ask(t, http.MethodGet, "/api/v1/task/"+key+"/stdout", "")
+	require.Equal(t, "held", output, state)
 	p.signal(t, syscall.SIGTERM)
 	require.Equal(t, exitTold, p.code(t), p.said())
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net"
@@ -208,6 +209,10 @@ func (c *client) submit(t *testing.T, key string, command ...string) (int, strin
 	require.NoError(t, err)
 	return c.ask(t, http.MethodPut, "/api/v1/task/"+key, string(body))
 }
+
+// newKey returns one that was never used: a machine knows the processes of an attempt
+// by its key, whichever daemon started them.
+func newKey() string { return strings.ToLower(rand.Text()) }
 
 // ended waits until an attempt has ended.
 func (c *client) ended(t *testing.T, key string) string {

@@ -23,13 +23,13 @@ func TestDrains(t *testing.T) {
 		"-drain", "10m")
 	c := p.connect(t, "")
 	h, command := newHeld(t)
-	status, body := c.submit(t, "long", command...)
+	status, body := c.submit(t, newKey(), command...)
 	require.Equal(t, http.StatusCreated, status, body)
 	h.runs(t)
 	p.signal(t, syscall.SIGTERM)
 	p.waitFor(t, "told to end")
 	require.Eventually(t, func() bool {
-		status, body = c.submit(t, "late", "echo")
+		status, body = c.submit(t, newKey(), "echo")
 		return status == http.StatusTooManyRequests
 	}, patience, 10*time.Millisecond)
 	require.Contains(t, body, "draining")
@@ -44,7 +44,7 @@ func TestSecondSignal(t *testing.T) {
 	p := launch(t, nil, "-listen", "127.0.0.1:0", "-ephemeral", "-insecure-loopback",
 		"-drain", "10h")
 	h, command := newHeld(t)
-	status, body := p.connect(t, "").submit(t, "long", command...)
+	status, body := p.connect(t, "").submit(t, newKey(), command...)
 	require.Equal(t, http.StatusCreated, status, body)
 	h.runs(t)
 	p.signal(t, syscall.SIGTERM)
@@ -77,6 +77,7 @@ func TestReload(t *testing.T) {
 // It tells systemd of its state, and takes the socket that systemd has opened.
 func TestSystemd(t *testing.T) {
 	t.Parallel()
+	key := newKey()
 	path := filepath.Join(t.TempDir(), "notify")
 	notified, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: path})
 	require.NoError(t, err)
@@ -104,11 +105,11 @@ func TestSystemd(t *testing.T) {
 	require.Equal(t, "READY=1\nSTATUS=listening on "+address, said())
 	c := p.connect(t, "")
 	require.Equal(t, "http://"+address, c.base)
-	status, body := c.submit(t, "env", "env")
+	status, body := c.submit(t, key, "env")
 	require.Equal(t, http.StatusCreated, status, body)
-	c.ended(t, "env")
-	_, env := c.ask(t, http.MethodGet, "/api/v1/task/env/stdout", "")
-	require.Contains(t, env, "DAGGY_KEY=env")
+	c.ended(t, key)
+	_, env := c.ask(t, http.MethodGet, "/api/v1/task/"+key+"/stdout", "")
+	require.Contains(t, env, "DAGGY_KEY="+key)
 	for _, name := range []string{"NOTIFY_SOCKET", "LISTEN_", "STATE_DIRECTORY"} {
 		require.NotContains(t, env, name)
 	}
@@ -138,7 +139,7 @@ func TestUnixSocket(t *testing.T) {
 	p := launch(t, nil, "-listen", "unix:"+path, "-insecure-loopback", "-ephemeral")
 	require.True(t, strings.HasSuffix(p.connect(t, "").base, path))
 	c := clientOf(t, unixTransport(path), "http://localhost", "")
-	status, body := c.submit(t, "one", "echo")
+	status, body := c.submit(t, newKey(), "echo")
 	require.Equal(t, http.StatusCreated, status, body)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
