@@ -181,8 +181,11 @@ func (e *entry) unsent() bool { return !e.resume && !e.owned && e.maybe == 0 && 
 // take notes a state that the daemon tells.
 func (n *node) take(st *wire.State) {
 	e := n.entries[st.Key]
-	if e == nil || e.over || st.Rev < e.state.Rev && st.State != wire.Moved {
+	if e == nil || e.over {
 		return
+	}
+	if st.Rev < e.state.Rev && st.State != wire.Moved && st.State != wire.Closed {
+		return // closed is for ever, and has no revision
 	}
 	switch st.State {
 	case wire.Moved:

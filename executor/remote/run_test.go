@@ -262,3 +262,35 @@ func TestMovedAttempts(t *testing.T) {
 		require.Positive(t, d.count("GET /api/v1/task/k1"))
 	})
 }
+
+// Who has lost an attempt to another engine, which has recorded its outcome, hears
+// that nothing runs any more.
+func TestMovedAndAcknowledged(t *testing.T) {
+	t.Parallel()
+	for _, stop := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDaemon(t, "a")
+			old := open(t, remote.Config{}, d)
+			c := start(t, old, "a", "k1")
+			synctest.Wait()
+			d.runs("k1")
+			synctest.Wait()
+			d.set(func() {
+				session := d.tasks["k1"].session
+				d.tasks["k1"].session = "another"
+				d.tasks["k1"].state = wire.State{Key: "k1", State: wire.Closed}
+				d.moved[session] = []string{"k1"}
+			})
+			if stop {
+				c.cancel(context.Canceled)
+			}
+			sleep(time.Minute)
+			require.True(t, c.over())
+			if stop {
+				require.ErrorIs(t, c.err, context.Canceled)
+				return
+			}
+			isLost(t, c.err)
+		})
+	}
+}
