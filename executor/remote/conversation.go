@@ -125,6 +125,9 @@ func (n *node) takeBatch() (batch []*entry, body []byte) {
 // converse makes the request of a conversation and takes the answers. What is not
 // answered is submitted again.
 func (n *node) converse(ctx context.Context, p *endpoint, c *conversation) {
+	// Otherwise net/http would wait for the end of what is read from c, though it has
+	// given up the request.
+	defer context.AfterFunc(ctx, func() { _ = c.reader.CloseWithError(io.ErrClosedPipe) })()
 	resp, err := p.do(ctx, request{method: http.MethodPost, path: wire.PathTasks, stream: c})
 	if err == nil {
 		err = n.answers(resp.Body, c)
@@ -139,7 +142,8 @@ func (n *node) converse(ctx context.Context, p *endpoint, c *conversation) {
 	}
 	left := c.expect
 	c.expect, c.ended = nil, true
-	status, refused := errors.AsType[*statusError](err)
+	status, answered := errors.AsType[*statusError](err)
+	refused := answered && status.definite()
 	for _, e := range left {
 		if refused || !c.sent.Load() {
 			e.maybe--
@@ -147,6 +151,8 @@ func (n *node) converse(ctx context.Context, p *endpoint, c *conversation) {
 		switch {
 		case refused:
 			n.answered(e, status.Status, &status.Problem)
+		case answered && !e.over && !e.closing && !e.gone:
+			n.retry(e, n.backoff(1))
 		case !e.over && !e.closing && !e.gone:
 			n.enqueue(e)
 		}

@@ -145,6 +145,18 @@ type statusError struct {
 	Problem wire.Problem
 }
 
+// definite reports whether the daemon itself says what became of a submission: it has
+// a word for whatever it refuses. Anything else comes from something in between.
+func (e *statusError) definite() bool {
+	switch e.Problem.Code {
+	case "":
+		return false
+	case wire.CodeJournal, wire.CodeEnding:
+		return true
+	}
+	return e.Status < http.StatusInternalServerError
+}
+
 func (e *statusError) Error() string {
 	if e.Problem.Text == "" {
 		return fmt.Sprintf("it answers %d %s", e.Status, http.StatusText(e.Status))

@@ -1,8 +1,10 @@
 package remote_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -172,6 +174,66 @@ func TestLostAnswers(t *testing.T) {
 		<-c.done
 		require.NoError(t, c.err)
 	})
+}
+
+// A submission that nobody answers is made again, although there is nothing else to say
+// in the same request.
+func TestSilentSubmission(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		silent := true
+		d.between = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodPost || !silent {
+				return false
+			}
+			silent = false
+			_, _ = io.Copy(io.Discard, r.Body)
+			return true
+		}
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1")
+		sleep(time.Minute)
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+	})
+}
+
+// What a proxy answers says nothing of what became of a submission, whatever its
+// status: it may have passed it on before (E3, E4).
+func TestAnswersOfProxies(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 404, 408, 410, 413, 422, 429, 502, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDaemon(t, "a")
+			d.between = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Method != http.MethodPost {
+					return false
+				}
+				lines := bufio.NewScanner(r.Body)
+				lines.Scan()
+				sub, err := wire.ParseSubmission(lines.Bytes())
+				if err != nil {
+					panic(err)
+				}
+				d.set(func() { d.accept(sub, r.Header.Get(wire.HeaderSession)) })
+				http.Error(w, "somebody else speaks", status)
+				return true
+			}
+			e := open(t, remote.Config{}, d)
+			c := start(t, e, "a", "k1")
+			sleep(time.Minute)
+			require.False(t, c.over(), "%d: %v", status, c.err)
+			require.Less(t, d.count("POST /api/v1/tasks"), 100, "it is not asked all the time")
+			d.set(func() { d.between = nil })
+			sleep(time.Minute)
+			d.ends("k1", wire.Outcome{Inline: true})
+			<-c.done
+			require.NoError(t, c.err)
+			require.Equal(t, 1, d.task(t, "k1").starts)
+		})
+	}
 }
 
 func TestStopping(t *testing.T) {

@@ -58,7 +58,7 @@ func (n *node) send(ctx context.Context, p *endpoint) {
 // definite drops errors that are answers: the daemon is there.
 func definite(err error) error {
 	e, ok := errors.AsType[*statusError](err)
-	if ok && e.Status < 500 && e.Status != http.StatusUnauthorized &&
+	if ok && e.definite() && e.Status < 500 && e.Status != http.StatusUnauthorized &&
 		e.Status != http.StatusForbidden {
 		return nil
 	}
