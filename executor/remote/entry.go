@@ -334,17 +334,35 @@ func (n *node) checkJournal(e *entry) {
 	if e.journal == "" || journal == "" || n.config.Ephemeral || e.over {
 		return
 	}
+	before := e.foreign
 	e.foreign = e.journal != journal
+	if before && !e.foreign {
+		n.afresh(e)
+	}
 	if !e.foreign {
 		return
 	}
 	if e.boot != "" && n.health.Boot != "" && e.boot != n.health.Boot {
-		n.close(e, "", true) // it was rebooted, so nothing runs
+		// It was rebooted, so nothing runs, and this one is as good as the other.
+		e.foreign, e.journal, e.boot = false, journal, n.health.Boot
+		n.close(e, "", true)
+		n.enqueueClose(e) // the other may have been asked before
 		return
 	}
 	n.config.Logger.Warn("node has another journal than when it took an attempt",
 		nodeAttr(n.name), keyAttr(e.key))
 	e.notify()
+}
+
+// afresh asks for what is wanted of e, of a daemon that may know it again.
+func (n *node) afresh(e *entry) {
+	e.owned = false
+	if e.closing {
+		n.enqueueClose(e)
+		return
+	}
+	e.resume = true
+	n.enqueue(e)
 }
 
 var (

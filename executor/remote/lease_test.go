@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -242,6 +243,47 @@ func TestJournalIsLost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A daemon with another journal cannot close a key either: what runs under it is none of
+// its business. The one with the right journal does, when it is back.
+func TestForeignJournalClosesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.runs("k1")
+		synctest.Wait()
+		right := d.tasks
+		d.restart(func(h *wire.Health) { d.tasks, h.Journal = map[string]*task{}, "j2" })
+		sleep(time.Minute)
+		c.cancel(context.Canceled)
+		sleep(time.Minute)
+		require.False(t, c.over(), "%v", c.err)
+		d.restart(func(h *wire.Health) { d.tasks, h.Journal = right, "j1" })
+		sleep(time.Minute)
+		require.True(t, c.over())
+		require.Equal(t, 7, c.result.ExitCode)
+	})
+}
+
+func TestForeignJournalIsReplaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.health.Journal = "j2"
+		e := open(t, remote.Config{}, d)
+		synctest.Wait()
+		c := start(t, e, "a", "k1", resumed, func(c *call) { c.Ref = "j1/b1/p7" })
+		sleep(time.Minute)
+		require.False(t, c.over())
+		require.Empty(t, d.tasks)
+		d.restart(func(h *wire.Health) { h.Journal = "j1" })
+		sleep(time.Minute)
+		require.Contains(t, d.tasks, "k1")
+	})
 }
 
 func TestEphemeral(t *testing.T) {

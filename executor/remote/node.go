@@ -116,12 +116,8 @@ func (n *node) restarted() {
 		case e.over || !e.owned && e.maybe == 0:
 		case n.config.Ephemeral:
 			n.loseSafely(e, "the daemon that ran it has ended, and it kept no journal")
-		case e.closing:
-			e.owned = false
-			n.enqueueClose(e)
 		default:
-			e.owned, e.resume = false, true
-			n.enqueue(e)
+			n.afresh(e)
 		}
 	}
 }

@@ -185,7 +185,7 @@ func (n *node) closeOne() task {
 	e := n.closes[0]
 	n.closes = slices.Delete(n.closes, 0, 1)
 	e.closeQueued = false
-	if e.over || e.gone {
+	if e.over || e.gone || e.foreign {
 		return func(context.Context, *endpoint) error { return nil }
 	}
 	return func(ctx context.Context, p *endpoint) error {
@@ -227,7 +227,7 @@ func (n *node) askState(ctx context.Context, p *endpoint, method, path string) e
 func (n *node) duePoll(until func(time.Time) bool) *entry {
 	n.polls = slices.DeleteFunc(n.polls, func(e *entry) bool { return e.over || e.gone })
 	for _, e := range n.polls {
-		if !until(e.retryAt) {
+		if !e.foreign && !until(e.retryAt) {
 			return e
 		}
 	}
