@@ -109,8 +109,12 @@ func (n *node) acknowledge() task {
 				a.at = time.Now().Add(max(status.Problem.Retry(), minRetry))
 			}
 		}
-		if err != nil {
+		switch {
+		case n.gone:
+			err = nil // nobody has to know any more
+		case err != nil:
 			n.acks = append(batch, n.acks...)
+			n.letGo() // it may have left the fleet
 			return err
 		}
 		for _, a := range batch {
@@ -126,10 +130,13 @@ func (n *node) acknowledge() task {
 
 // tell acknowledges keys and returns those that have not ended.
 func tell(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
-	for most := wire.MaxKeys; len(keys) > most; keys = keys[most:] {
-		if open, err := tell(ctx, p, keys[:most]); err != nil || len(open) > 0 {
-			return open, err
+	if most := wire.MaxKeys; len(keys) > most {
+		open, err := tell(ctx, p, keys[:most])
+		if err != nil {
+			return nil, err
 		}
+		rest, err := tell(ctx, p, keys[most:])
+		return append(open, rest...), err
 	}
 	body, err := json.Marshal(wire.Keys{Keys: keys})
 	if err != nil {

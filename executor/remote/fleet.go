@@ -116,6 +116,9 @@ func (e *Executor) Gone(name string) {
 	for _, entry := range n.entries {
 		n.lose(entry, "it is gone")
 	}
+	for _, a := range n.acks {
+		a.told()
+	}
 	n.acks = nil
 	n.maybeLeave()
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
 )
@@ -198,6 +200,83 @@ func TestForget(t *testing.T) {
 		a.setSilent(false)
 		sleep(time.Minute)
 		require.Equal(t, wire.Closed, a.task(t, "k4").state.State)
+	})
+}
+
+// Nobody waits for what a node that is gone will never answer.
+func TestForgetOfANodeThatGoes(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		calls int // one is on its way, others wait
+		leave func(*remote.Executor)
+	}{
+		"gone":    {2, func(e *remote.Executor) { e.Gone("a") }},
+		"removed": {1, func(e *remote.Executor) { e.Remove("a") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newDaemon(t, "a")
+				e := open(t, remote.Config{}, a)
+				synctest.Wait()
+				a.setSilent(true)
+				done := make(chan error, test.calls)
+				for range test.calls {
+					go func() { done <- e.Forget(t.Context(), "k1") }()
+					synctest.Wait()
+				}
+				test.leave(e)
+				synctest.Wait()
+				require.Len(t, done, test.calls)
+				a.setSilent(false)
+			})
+		})
+	}
+}
+
+// All of many keys are acknowledged, although some have not ended.
+func TestForgetMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newDaemon(t, "a")
+		e := open(t, remote.Config{}, a)
+		synctest.Wait()
+		c := start(t, e, "a", "open")
+		synctest.Wait()
+		keys := []string{"open"}
+		for i := range wire.MaxKeys {
+			keys = append(keys, "k"+strconv.Itoa(i))
+		}
+		require.NoError(t, e.Forget(t.Context(), keys...))
+		require.Equal(t, wire.Closed, a.task(t, keys[wire.MaxKeys]).state.State)
+		c.cancel(executor.ErrDetach)
+		<-c.done
+	})
+}
+
+// What a stream says of a node that is being removed does not bring it back.
+func TestRemovedNodesStayAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newDaemon(t, "a")
+		e := open(t, remote.Config{}, a)
+		for i := range 300 {
+			synctest.Wait()
+			key := "k" + strconv.Itoa(i)
+			c := start(t, e, "a", key)
+			synctest.Wait()
+			require.True(t, e.Remove("a"))
+			a.set(func() {
+				a.alter(key, func(t *task) {
+					t.state.State, t.state.Outcome = wire.Ended, &wire.Outcome{Inline: true}
+				})
+				a.health.Capacity.Free = cores(int64(i % 4))
+			})
+			<-c.done
+			synctest.Wait()
+			require.Empty(t, e.Allocator().Nodes())
+			require.NoError(t, e.Add(a.node()))
+		}
 	})
 }
 

@@ -33,7 +33,7 @@ func (n *node) listen(ctx context.Context, p *endpoint) {
 			tries = 0
 		}
 		tries++
-		n.disconnected(err)
+		n.disconnected(p, err)
 		if up || tries == 1 {
 			n.config.Logger.Warn("node cannot be reached", nodeAttr(n.name), slog.Any("err", err))
 		}
@@ -95,10 +95,10 @@ func (n *node) follow(ctx context.Context, p *endpoint) (up bool, err error) {
 			return up, errors.New("it was started anew just now")
 		case event.Hello != nil:
 			up = true
-			n.connected(&health, event.Hello, cancel)
+			n.connected(p, &health, event.Hello, cancel)
 			n.config.Logger.Info("node is there", nodeAttr(n.name))
 		default:
-			n.heard(&event)
+			n.heard(p, &event)
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -141,10 +141,12 @@ func (n *node) streamPath() string {
 }
 
 // heard takes a line of the stream.
-func (n *node) heard(event *wire.Event) {
+func (n *node) heard(p *endpoint, event *wire.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
+	case n.endpoint != p:
+		// The node has left the fleet.
 	case event.State != nil:
 		n.rev = max(n.rev, event.State.Rev)
 		n.take(event.State)

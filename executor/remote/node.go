@@ -84,10 +84,13 @@ func (n *node) wake() {
 // connected notes that the stream is there. It is called with what the daemon said
 // of itself just before.
 func (n *node) connected(
-	h *wire.Health, hello *wire.Hello, hangUp context.CancelCauseFunc,
+	p *endpoint, h *wire.Health, hello *wire.Hello, hangUp context.CancelCauseFunc,
 ) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.endpoint != p {
+		return // the node has left the fleet
+	}
 	before := n.health
 	n.up, n.since, n.why, n.health, n.hangUp = true, time.Now(), "", *h, hangUp
 	n.failures, n.retryAt, n.pauseTo = 0, time.Time{}, time.Time{}
@@ -123,9 +126,12 @@ func (n *node) restarted() {
 }
 
 // disconnected notes that the stream has ended.
-func (n *node) disconnected(err error) {
+func (n *node) disconnected(p *endpoint, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.endpoint != p {
+		return
+	}
 	if n.up {
 		n.since = time.Now()
 	}
