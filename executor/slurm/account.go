@@ -61,7 +61,7 @@ func (k *keeper) inquire() {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	a, err := k.e.ask(context.Background(), "", "sacct", "--noheader", "--parsable2",
-		"--allocations", "--duplicates", "--array", "--starttime=now-30days",
+		"--allocations", "--duplicates", "--starttime=now-30days",
 		"--name="+strings.Join(names, ","), "--format="+evidence.AccountingFormat)
 	if err != nil || a.Exit != 0 {
 		return // what is not known is not there

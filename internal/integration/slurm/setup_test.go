@@ -2,6 +2,8 @@ package slurm_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +18,13 @@ import (
 
 func TestMain(m *testing.M) {
 	executortest.Main() // this binary plays the jobs
+	if dir := os.Getenv(playEngine); dir != "" {
+		if err := engine(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m)
 }
 
