@@ -18,10 +18,10 @@ func (r *run) ended(p picture) *outcome {
 		job.Text = "was ended by Slurm and started again"
 		return failure(&executor.LostError{Err: job})
 	case evidence.NoDir:
-		job.Text = fmt.Sprintf("cannot enter its working directory %s on %s", r.spec.dir, rep.Node)
+		job.Text = fmt.Sprintf("cannot enter its working directory %s on %s", r.dir, rep.Node)
 		return failure(job)
 	case evidence.NoOutput:
-		job.Text = fmt.Sprintf("cannot make its output file %s on %s", r.spec.stdout, rep.Node)
+		job.Text = fmt.Sprintf("cannot make its output file %s on %s", r.out.path, rep.Node)
 		return failure(job)
 	case evidence.Itself, evidence.Stopped, evidence.Limit:
 	}
@@ -102,6 +102,12 @@ func (r *run) deliver(res executor.Result) *outcome {
 				s.path, r.report.Node, s.unread)
 		}
 	}
+	return r.result(res)
+}
+
+// result completes a result.
+func (r *run) result(res executor.Result) *outcome {
+	res.Unenforced = r.e.unenforced(r.a.Job)
 	return &outcome{res: res}
 }
 

@@ -30,6 +30,9 @@ type keeper struct {
 	next     time.Time // the next submission by the rate
 	downtime string    // why the queue cannot be listed. "": it can
 	watching func(*store)
+	// unwatched: new files are found by listing alone. For tests in virtual time, in
+	// which nobody can wait for the kernel.
+	unwatched bool
 
 	accounting sync.Mutex // guards inquiry, and is held while accounting is asked
 	inquiry    inquiry
@@ -139,7 +142,9 @@ func (k *keeper) start() {
 	g.Go(func() { k.list(ctx) })
 	g.Go(func() { k.submissions(ctx, s.submit) })
 	g.Go(func() { k.cancellations(ctx, s.scancel) })
-	g.Go(func() { k.watch(ctx) })
+	if !k.unwatched {
+		g.Go(func() { k.watch(ctx) })
+	}
 	go func() {
 		g.Wait()
 		close(s.stopped)

@@ -291,8 +291,8 @@ func (s *settings) take(job dag.Job, grace time.Duration) error {
 		case dag.GPUs:
 			s.flags["--gres"] = "gpu:" + strconv.FormatInt(n, 10)
 		default:
-			return fmt.Errorf("slurm: resource %q is not one that Slurm can be asked for: %s, %s and"+
-				" %s are; others go into the option gres or licenses",
+			return fmt.Errorf("slurm: resource %q is not one that Slurm can be asked for: %s, %s"+
+				" and %s are; others go into the option gres or licenses",
 				name, dag.Cores, dag.MemoryMB, dag.GPUs)
 		}
 	}

@@ -15,18 +15,44 @@ import (
 // and waits for its end. The package comment says what becomes of ctx, of the
 // output and of errors.
 func (e *Executor) Run(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+	o := e.attempt(ctx, a)
+	return o.res, o.err
+}
+
+// attempt keeps little on the stack: thousands of goroutines wait in it.
+func (e *Executor) attempt(ctx context.Context, a *executor.Attempt) *outcome {
+	r, o := e.begin(ctx, a)
+	if o == nil {
+		o = r.wait(ctx)
+		r.end()
+	}
+	return o
+}
+
+func (r *run) end() {
+	r.unhook()
+	if r.tick != nil {
+		r.tick.Stop()
+	}
+	r.e.keeper.leave(r.item, r.wake)
+}
+
+// begin finds out what there is of the key. If that is no outcome, the run has
+// joined what the keeper does.
+func (e *Executor) begin(ctx context.Context, a *executor.Attempt) (*run, *outcome) {
 	if detached(ctx) {
-		return executor.Result{}, notStarted(ctx)
+		return nil, failure(notStarted(ctx))
 	}
 	r, err := e.newRun(a)
 	if err != nil {
-		return executor.Result{}, err
+		return nil, failure(err)
 	}
-	res, err := r.run(ctx)
-	if err == nil {
-		res.Unenforced = e.unenforced(a.Job)
+	if o := r.begin(ctx); o != nil {
+		return nil, o
 	}
-	return res, err
+	r.item = e.keeper.join(r.item, r.wake)
+	r.unhook = context.AfterFunc(ctx, func() { poke(r.wake) })
+	return r, nil
 }
 
 // A run is one call of Run.
@@ -34,7 +60,7 @@ type run struct {
 	e     *Executor
 	a     *executor.Attempt
 	store *store
-	spec  spec
+	dir   string // the working directory of the command
 	wake  chan struct{}
 	item  *item
 	// claim is who has the key, as of the listing claimed.
@@ -46,6 +72,8 @@ type run struct {
 	said     executor.Status // the last Status
 	out, err stream
 	stopping *stopping // nil: nobody has asked for that
+	tick     *time.Timer
+	unhook   func() bool // from ctx
 }
 
 // An outcome is how an attempt ended. Nil: it has not.
@@ -82,7 +110,7 @@ func (e *Executor) newRun(a *executor.Attempt) (*run, error) {
 	if err != nil {
 		return nil, executor.Permanent(err)
 	}
-	r := &run{e: e, a: a, store: s, spec: sp, wake: make(chan struct{}, 1)}
+	r := &run{e: e, a: a, store: s, wake: make(chan struct{}, 1)}
 	r.item = &item{key: a.Key, store: s, spec: sp, args: set.args()}
 	if e.config.ArraySize > 1 {
 		r.item.group = strings.Join(append([]string{a.Run, a.Task, s.dir}, r.item.args...), "\x00")
@@ -90,12 +118,13 @@ func (e *Executor) newRun(a *executor.Attempt) (*run, error) {
 	return r, nil
 }
 
-// run finds out what there is of the key and goes on from there.
-func (r *run) run(ctx context.Context) (executor.Result, error) {
+// begin looks at what earlier calls have left.
+func (r *run) begin(ctx context.Context) *outcome {
 	old, known, err := r.store.spec(r.a.Key)
 	if err != nil {
-		return executor.Result{}, fmt.Errorf("slurm: %w", err)
+		return failure(fmt.Errorf("slurm: %w", err))
 	}
+	sp := &r.item.spec
 	r.item.stage = queued
 	if known {
 		// It was submitted, or nearly.
@@ -105,19 +134,14 @@ func (r *run) run(ctx context.Context) (executor.Result, error) {
 			n = jobName{old.batch, old.index}
 		}
 		r.item.names = []jobName{n}
-		r.spec.stdout, r.spec.stderr = old.stdout, old.stderr
-		r.item.spec.stdout, r.item.spec.stderr = old.stdout, old.stderr
+		sp.stdout, sp.stderr = old.stdout, old.stderr
 	}
-	r.out.open(r.spec.stdout, r.a.Stdout)
-	if r.spec.stderr != r.spec.stdout {
-		r.err.open(r.spec.stderr, r.a.Stderr)
+	r.dir = sp.dir
+	r.out.open(sp.stdout, r.a.Stdout)
+	if sp.stderr != sp.stdout {
+		r.err.open(sp.stderr, r.a.Stderr)
 	}
-	if o := r.settled(ctx, known); o != nil {
-		return o.res, o.err
-	}
-	r.item = r.e.keeper.join(r.item, r.wake)
-	defer r.e.keeper.leave(r.item, r.wake)
-	return r.wait(ctx)
+	return r.settled(ctx, known)
 }
 
 // settled reports the outcome of a key that needs nothing of Slurm: it has ended
@@ -164,31 +188,32 @@ func detached(ctx context.Context) bool {
 	return ctx.Err() != nil && errors.Is(context.Cause(ctx), executor.ErrDetach)
 }
 
-// wait looks again whenever there is news, until the attempt is over.
-func (r *run) wait(ctx context.Context) (executor.Result, error) {
-	done := ctx.Done()
-	tick := time.NewTimer(time.Hour) // for stopping, which may hear nothing from Slurm
-	defer tick.Stop()
+// wait looks again whenever there is news, until the attempt is over. A channel of
+// its own for each kind of news would double the stack that it waits with.
+func (r *run) wait(ctx context.Context) *outcome {
 	for {
-		if ctx.Err() != nil && done != nil {
-			if detached(ctx) {
-				return executor.Result{}, fmt.Errorf("slurm: %w", executor.ErrDetach)
-			}
-			done = nil
-			r.stopping = &stopping{cause: context.Cause(ctx)}
+		if o := r.next(ctx); o != nil {
+			return o
 		}
-		if o := r.step(); o != nil {
-			return o.res, o.err
-		}
-		if r.stopping != nil {
-			tick.Reset(r.e.config.Interval)
-		}
-		select {
-		case <-done:
-		case <-r.wake:
-		case <-tick.C:
-		}
+		<-r.wake
 	}
+}
+
+// next is one look. The end of ctx is noticed by it, since wake is told of that.
+func (r *run) next(ctx context.Context) *outcome {
+	if r.stopping == nil && ctx.Err() != nil {
+		if detached(ctx) {
+			return failure(fmt.Errorf("slurm: %w", executor.ErrDetach))
+		}
+		r.stopping = &stopping{cause: context.Cause(ctx)}
+		// From now on Slurm may have nothing to say.
+		r.tick = time.AfterFunc(r.e.config.Interval, func() { poke(r.wake) })
+	}
+	o := r.step()
+	if r.tick != nil {
+		r.tick.Reset(r.e.config.Interval)
+	}
+	return o
 }
 
 // look reads who has the key and how it ended.
@@ -346,7 +371,7 @@ func (r *run) over(v evidence.Verdict, fate evidence.Fate, text string) *outcome
 	r.say(executor.Status{Running: true, Ref: v.Job.ID, Node: v.Job.Node})
 	jerr := &JobError{ID: v.Job.ID, State: v.Job.State, Text: text}
 	if r.stopping != nil {
-		return &outcome{res: r.stoppedResult(v.Job)}
+		return r.result(r.stoppedResult(v.Job))
 	}
 	why, err := r.store.stopped(r.a.Key)
 	if err != nil {
@@ -364,10 +389,10 @@ func (r *run) over(v evidence.Verdict, fate evidence.Fate, text string) *outcome
 	switch fate {
 	case evidence.OverTime:
 		res.Cause = executor.CauseTime
-		return &outcome{res: res}
+		return r.result(res)
 	case evidence.OverMemory:
 		res.Cause = executor.CauseMemory
-		return &outcome{res: res}
+		return r.result(res)
 	case evidence.Cancelled:
 		return failure(jerr)
 	case evidence.NoFate, evidence.Broken, evidence.Vanished:

@@ -1,0 +1,8 @@
+package slurm
+
+// Unwatched has the executor find new files by listing alone, as it does those of
+// other machines.
+func Unwatched(e *Executor) *Executor {
+	e.keeper.unwatched = true
+	return e
+}

@@ -1,0 +1,231 @@
+package slurm_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/slurm"
+	"github.com/daggy-go/daggy/internal/integration/servertest"
+	"github.com/daggy-go/daggy/runner"
+)
+
+// BenchmarkArray compares 1,000 instances of a task with an array by hand.
+func BenchmarkArray(b *testing.B) {
+	const n = 1000
+	cluster := count(servertest.StartSlurm(b, servertest.SlurmConfig{}))
+	var hand, ours time.Duration
+	for b.Loop() {
+		dir := b.TempDir()
+		start := time.Now()
+		_, stderr, exit, err := cluster.Run(b.Context(),
+			"#!/bin/bash\nsh -c 'echo \"$2\" >>\"$1\"' sh \"$1\" \"many $SLURM_ARRAY_TASK_ID\"\n",
+			"sbatch", "--wait", "--array=0-999", "--output=/dev/null", "--export=ALL",
+			"/dev/stdin", filepath.Join(dir, "hand"))
+		require.NoError(b, err)
+		require.Zero(b, exit, string(stderr))
+		hand += time.Since(start)
+
+		c := cluster.config(filepath.Join(dir, "shared"))
+		c.Interval = time.Second
+		before := cluster.called("sbatch")
+		listed := cluster.called("squeue")
+		start = time.Now()
+		r := runner.Runner{Executor: slurm.New(c)}
+		_, err = r.Run(b.Context(), journal(filepath.Join(dir, "ours")).many(n, ""))
+		require.NoError(b, err)
+		ours += time.Since(start)
+		b.ReportMetric(float64(cluster.called("sbatch")-before), "sbatch/op")
+		b.ReportMetric(float64(cluster.called("squeue")-listed), "squeue/op")
+		for _, file := range []string{"hand", "ours"} {
+			text, err := os.ReadFile(filepath.Join(dir, file))
+			require.NoError(b, err)
+			require.Equal(b, n, strings.Count(string(text), "\n"))
+		}
+	}
+	b.ReportMetric(hand.Seconds()/float64(b.N), "s-by-hand/op")
+	b.ReportMetric(ours.Seconds()/hand.Seconds(), "times-by-hand")
+}
+
+// BenchmarkDifferent compares the rate at which 500 different tasks are submitted
+// with sbatch in a loop.
+func BenchmarkDifferent(b *testing.B) {
+	const n = 500
+	cluster := count(servertest.StartSlurm(b, servertest.SlurmConfig{}))
+	var hand, ours time.Duration
+	for b.Loop() {
+		start := time.Now()
+		for range n {
+			_, err := cluster.Output(b.Context(), "sbatch", "--output=/dev/null",
+				"--begin=now+1hour", "--wrap=true")
+			require.NoError(b, err)
+		}
+		hand += time.Since(start)
+		clear := func() {
+			_, err := cluster.Output(b.Context(), "scancel", "--user=root")
+			require.NoError(b, err)
+		}
+		clear()
+		d := &dag.DAG{}
+		for i := range n {
+			d.Tasks = append(d.Tasks, dag.Task{
+				Name: "task" + strconv.Itoa(i),
+				Job: dag.Job{
+					Command: []string{"true"},
+					Options: map[string]any{"extraArgs": []string{"--begin=now+1hour"}},
+				},
+			})
+		}
+		c := cluster.config(b.TempDir())
+		c.Interval = time.Second
+		e := slurm.New(c)
+		before := cluster.called("sbatch")
+		ctx, cancel := context.WithCancel(b.Context())
+		var g errgroup.Group
+		start = time.Now()
+		g.Go(func() error {
+			r := runner.Runner{Executor: e}
+			_, _ = r.Run(ctx, d) // interrupted
+			return nil
+		})
+		for cluster.called("sbatch")-before < n || cluster.now.Load() > 0 {
+			time.Sleep(time.Millisecond) //nolint:forbidigo // it measures
+		}
+		ours += time.Since(start)
+		cancel()
+		require.NoError(b, g.Wait())
+		clear()
+	}
+	rate := func(d time.Duration) float64 { return n * float64(b.N) / d.Seconds() }
+	b.ReportMetric(rate(hand), "by-hand/s")
+	b.ReportMetric(rate(ours), "ours/s")
+	b.ReportMetric(float64(cluster.most.Load()), "at-once")
+}
+
+// BenchmarkChain measures what there is between the end of a job and the
+// submission of its child.
+func BenchmarkChain(b *testing.B) {
+	const n = 10
+	cluster := count(servertest.StartSlurm(b, servertest.SlurmConfig{}))
+	var most, sum time.Duration
+	for b.Loop() {
+		var submitted []time.Time
+		c := cluster.config(b.TempDir())
+		c.Interval, c.ArrayWait = slurm.DefaultInterval, 0
+		c.Commands = func(ctx context.Context, argv []string, in string) (slurm.Answer, error) {
+			if argv[0] == "sbatch" {
+				submitted = append(submitted, time.Now())
+			}
+			return cluster.run(ctx, argv, in)
+		}
+		d := &dag.DAG{}
+		for i := range n {
+			task := dag.Task{Name: "task" + strconv.Itoa(i), Job: dag.Command("true")}
+			if i > 0 {
+				task.Parents = []string{"task" + strconv.Itoa(i-1)}
+			}
+			d.Tasks = append(d.Tasks, task)
+		}
+		r := runner.Runner{Executor: slurm.New(c)}
+		report, err := r.Run(b.Context(), d)
+		require.NoError(b, err)
+		require.Len(b, submitted, n)
+		for i := range n - 1 {
+			task, _ := report.Task("task" + strconv.Itoa(i))
+			gap := submitted[i+1].Sub(task.Result.End)
+			most = max(most, gap)
+			sum += gap
+		}
+	}
+	b.ReportMetric(most.Seconds()*1000, "ms-most")
+	b.ReportMetric(sum.Seconds()*1000/float64(b.N*(n-1)), "ms-mean")
+}
+
+// BenchmarkQueue measures what 5,000 jobs in the queue cost an engine, beside
+// 5,000 attempts of an executor that does nothing.
+func BenchmarkQueue(b *testing.B) {
+	const n = 5000
+	const watched = 30 * time.Second
+	cluster := count(servertest.StartSlurm(b, servertest.SlurmConfig{}))
+	d := &dag.DAG{Parameters: dag.Parameters{"N": numbers(n)}, Tasks: []dag.Task{{
+		Name: "many", Job: dag.Job{
+			Command: []string{"echo", "{{N}}"},
+			Options: map[string]any{"extraArgs": []any{"--begin=now+1hour"}},
+		},
+	}}}
+	for b.Loop() {
+		var waiting atomic.Int32
+		nothing := executor.RunFunc(
+			func(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
+				a.Report(executor.Status{Ref: "1_23", Reason: "it waits"})
+				waiting.Add(1)
+				<-ctx.Done()
+				return executor.Result{}, nil
+			})
+		without := costs(b, nothing, d, func() bool { return waiting.Load() == n }, 0)
+		c := cluster.config(b.TempDir())
+		c.Interval = slurm.DefaultInterval
+		with := costs(b, slurm.New(c), d, func() bool {
+			out, err := cluster.Output(b.Context(), "squeue", "--noheader", "--array")
+			return err == nil && strings.Count(out, "\n") == n
+		}, watched)
+		b.ReportMetric(float64(with.memory-without.memory)/1e6, "MB-added")
+		b.ReportMetric(float64(with.memory)/1e6, "MB-all")
+		b.ReportMetric(100*with.cpu.Seconds()/watched.Seconds(), "%-of-a-core")
+	}
+}
+
+// A cost is what an engine has in memory, and the processor time that it took
+// while it was watched.
+type cost struct {
+	memory int64
+	cpu    time.Duration
+}
+
+// costs runs d until it is ready, and looks at it for some time.
+func costs(
+	b *testing.B, e executor.Executor, d *dag.DAG, ready func() bool, watched time.Duration,
+) cost {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	r := runner.Runner{Executor: e, MaxRunning: slurm.DefaultMaxQueued}
+	h, err := r.Start(ctx, d)
+	require.NoError(b, err)
+	for !ready() {
+		time.Sleep(time.Second) //nolint:forbidigo // it measures
+	}
+	time.Sleep(2 * slurm.DefaultInterval) //nolint:forbidigo // until it is at rest
+	before := processor(b)
+	time.Sleep(watched) //nolint:forbidigo // it measures
+	c := cost{cpu: processor(b) - before}
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	c.memory = int64(m.HeapAlloc + m.StackInuse)
+	cancel()
+	_, err = h.Wait(b.Context())
+	require.Error(b, err)
+	return c
+}
+
+// processor is the time that this process has taken, without its children's.
+func processor(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
