@@ -29,7 +29,6 @@ type cluster struct {
 	mu      sync.Mutex
 	last    int
 	jobs    []*job
-	calls   map[string]int
 	running sync.WaitGroup
 }
 
@@ -46,7 +45,7 @@ func newCluster(tb testing.TB) *cluster {
 	tb.Helper()
 	_, err := exec.LookPath("bash")
 	require.NoError(tb, err, "jobs need bash")
-	c := &cluster{dir: tb.TempDir(), calls: map[string]int{}}
+	c := &cluster{dir: tb.TempDir()}
 	tb.Cleanup(func() {
 		c.mu.Lock()
 		for _, j := range c.jobs {
@@ -58,17 +57,10 @@ func newCluster(tb testing.TB) *cluster {
 	return c
 }
 
-func (c *cluster) called(name string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.calls[name]
-}
-
 // run is for Config.Commands.
 func (c *cluster) run(_ context.Context, argv []string, in string) (slurm.Answer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calls[argv[0]]++
 	switch argv[0] {
 	case "sbatch":
 		return c.sbatch(argv[1:], in)
@@ -108,7 +100,9 @@ func (c *cluster) sbatch(args []string, in string) (slurm.Answer, error) {
 	}
 	for i := range max(elements, 1) {
 		j := &job{id: id, name: name, script: script, args: args[len(args)-2:]}
-		j.environ = []string{"PATH=" + os.Getenv("PATH"), "SLURM_JOB_ID=" + id, "SLURMD_NODENAME=fake"}
+		j.environ = []string{
+			"PATH=" + os.Getenv("PATH"), "SLURM_JOB_ID=" + id, "SLURMD_NODENAME=fake",
+		}
 		if elements > 0 {
 			j.id = fmt.Sprintf("%s_%d", id, i)
 			j.environ = append(j.environ, "SLURM_ARRAY_JOB_ID="+id,

@@ -22,6 +22,8 @@ const (
 	submitters = 3
 	// writers is how many files are written at the same time for a submission.
 	writers = 8
+	// defaultMaxArray is Slurm's, for as long as a cluster does not tell its own.
+	defaultMaxArray = 1000
 )
 
 // submissions submits what is queued until ctx ends.
@@ -37,6 +39,9 @@ func (k *keeper) submissions(ctx context.Context, kick <-chan struct{}) {
 			return
 		case <-kick:
 		case <-timer.C:
+		}
+		if k.waiting() {
+			k.askCluster(ctx)
 		}
 		for ctx.Err() == nil {
 			batch, wait := k.due(len(free) == submitters)
@@ -62,6 +67,13 @@ func (k *keeper) kickSubmit() {
 	}
 }
 
+// waiting reports whether there is anything to submit.
+func (k *keeper) waiting() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.piles) > 0
+}
+
 // A pile is what waits to be submitted together.
 type pile struct {
 	items []*item // not empty
@@ -75,9 +87,9 @@ func (k *keeper) due(busy bool) ([]*item, time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
-	size := c.ArraySize
+	size := min(c.ArraySize, defaultMaxArray)
 	if k.cluster.MaxArray > 0 {
-		size = min(size, k.cluster.MaxArray)
+		size = min(c.ArraySize, k.cluster.MaxArray)
 	}
 	if c.MaxQueued > 0 {
 		size = min(size, c.MaxQueued-k.inQueue)
@@ -193,7 +205,6 @@ func (k *keeper) takeOff(batch []*item, now time.Time) {
 
 // submit submits a batch, and says to its items what became of it.
 func (k *keeper) submit(ctx context.Context, batch []*item) {
-	k.askCluster(ctx)
 	first := batch[0]
 	name := jobName{first.key, -1}
 	if len(batch) > 1 {
