@@ -109,10 +109,7 @@ func (n *node) acknowledge() task {
 				a.at = time.Now().Add(max(status.Problem.Retry(), minRetry))
 			}
 		}
-		switch {
-		case n.gone:
-			err = nil // nobody has to know any more
-		case err != nil:
+		if err != nil && !n.gone { // then nobody has to know any more
 			n.acks = append(batch, n.acks...)
 			n.letGo() // it may have left the fleet
 			return err
