@@ -22,7 +22,7 @@ import (
 const (
 	dialPatience = 10 * time.Second
 	maxProblem   = 64 << 10 // bytes of an answer that is no success
-	maxConns     = 16       // to one node
+	maxConns     = 16       // to one node, and as many for outputs
 )
 
 // An endpoint makes requests to one daemon.
@@ -31,6 +31,9 @@ type endpoint struct {
 	address address
 	session string
 	client  *http.Client
+	// outputs is for what may stand still for as long as a writer does. It has
+	// connections of its own, so that nothing else waits for those.
+	outputs *http.Client
 	file    string // of the token
 
 	mu     sync.Mutex // guards the following
@@ -75,16 +78,23 @@ func newEndpoint(n Node, session string) (*endpoint, error) {
 	}
 	return &endpoint{
 		name: n.Name, address: at, session: session, token: n.Token, file: n.TokenFile,
-		client: &http.Client{
-			Transport: transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return http.ErrUseLastResponse
-			},
-		},
+		client: newClient(transport), outputs: newClient(transport.Clone()),
 	}, nil
 }
 
-func (p *endpoint) close() { p.client.CloseIdleConnections() }
+func newClient(t *http.Transport) *http.Client {
+	return &http.Client{
+		Transport: t,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}
+}
+
+func (p *endpoint) close() {
+	p.client.CloseIdleConnections()
+	p.outputs.CloseIdleConnections()
+}
 
 // refresh reads the file of the token again.
 func (p *endpoint) refresh() error {
@@ -136,7 +146,8 @@ type request struct {
 	method, path string
 	body         []byte
 	stream       io.Reader // in place of body: lines of JSON, as they come
-	offset       int64     // of the bytes that are wanted
+	output       bool      // it asks for an output,
+	offset       int64     // from this byte
 }
 
 // A statusError is an answer that is no success.
@@ -179,7 +190,11 @@ func (p *endpoint) do(ctx context.Context, r request) (*http.Response, error) {
 	}
 	req.GetBody = nil // otherwise net/http would send it again by itself, unnoticed
 	p.headers(req.Header, &r)
-	resp, err := p.client.Do(req)
+	client := p.client
+	if r.output {
+		client = p.outputs
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -191,7 +191,7 @@ func (r *run) stream(ctx context.Context, o *output) error {
 	defer watchdog.Stop()
 	resp, err := p.do(ctx, request{
 		method: http.MethodGet, path: wire.PathTask + url.PathEscape(r.key) + o.stream,
-		offset: o.offset,
+		output: true, offset: o.offset,
 	})
 	if err != nil {
 		return causeOf(ctx, err)

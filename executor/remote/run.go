@@ -238,6 +238,9 @@ func (r *run) finish(g *glance) (executor.Result, error) {
 		if result.OK() {
 			return result, copied
 		}
+		if result.Message == "" {
+			result.Message = copied.Error()
+		}
 	}
 	return result, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -356,3 +357,75 @@ func TestMovedAndAcknowledged(t *testing.T) {
 		})
 	}
 }
+
+// A stuck writer takes its time.
+type stuck struct{ gate chan struct{} }
+
+func (s stuck) Write(b []byte) (int, error) {
+	<-s.gate
+	return len(b), nil
+}
+
+// However many writers are slow, the node is heard of and spoken to all the same.
+func TestSlowWriters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{Lease: time.Minute}, d)
+		gate := make(chan struct{})
+		calls := make([]*call, 40)
+		for i := range calls {
+			key := "k" + strconv.Itoa(i)
+			calls[i] = start(t, e, "a", key, func(c *call) { c.Stdout = stuck{gate} })
+			synctest.Wait()
+			d.tell(key, func(task *task) {
+				task.state.State, task.out[0] = wire.Running, make([]byte, 1<<20)
+			})
+		}
+		sleep(time.Minute)
+		before := d.count("POST /api/v1/renew")
+		sleep(time.Minute)
+		require.Greater(t, d.count("POST /api/v1/renew"), before)
+		c := start(t, e, "a", "another")
+		synctest.Wait()
+		d.ends("another", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+		close(gate)
+		for i, c := range calls {
+			d.ends("k"+strconv.Itoa(i), wire.Outcome{})
+			<-c.done
+			require.NoError(t, c.err)
+		}
+	})
+}
+
+// What is not whole says so, whether the task succeeded or not.
+func TestOutputThatIsNotWhole(t *testing.T) {
+	t.Parallel()
+	broken := func(c *call) { c.Stdout = broken{} }
+	for _, exit := range []int{0, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDaemon(t, "a")
+			e := open(t, remote.Config{}, d)
+			c := start(t, e, "a", "k1", broken)
+			synctest.Wait()
+			d.tell("k1", func(task *task) { task.out[0] = []byte("out") })
+			d.ends("k1", wire.Outcome{Inline: true, Result: executor.Result{ExitCode: exit}})
+			<-c.done
+			require.Equal(t, exit, c.result.ExitCode)
+			if exit == 0 {
+				require.ErrorIs(t, c.err, errBroken)
+				return
+			}
+			require.NoError(t, c.err, "the task is to blame")
+			require.Contains(t, c.result.Message, errBroken.Error())
+		})
+	}
+}
+
+var errBroken = errors.New("the writer is broken")
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errBroken }
