@@ -304,6 +304,7 @@ func TestEphemeral(t *testing.T) {
 		require.NoError(t, c.err)
 		synctest.Wait()
 		require.Equal(t, 1, d.count("POST /api/v1/ack"), "nobody else does")
+		require.Zero(t, e.Kept())
 
 		c = start(t, e, "a", "k2")
 		stopped := start(t, e, "a", "k3")

@@ -26,7 +26,7 @@ func (e *Executor) Run(ctx context.Context, a *executor.Attempt) (executor.Resul
 	if err != nil {
 		return executor.Result{}, err
 	}
-	defer w.leave()
+	defer e.left(w)
 	r := &run{waiter: w, ctx: ctx, attempt: a}
 	r.stdout, r.stderr = newOutput(a.Stdout, wire.PathStdout), newOutput(a.Stderr, wire.PathStderr)
 	if a.Stderr == a.Stdout {
@@ -80,6 +80,17 @@ func (e *Executor) nodeFor(a *executor.Attempt) (*node, error) {
 	}
 	e.kept[a.Key] = n
 	return n, nil
+}
+
+// left ends a call of Run. Nobody calls Forget for what is not durable.
+func (e *Executor) left(w *waiter) {
+	w.leave()
+	if e.Durable() {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.kept, w.key)
 }
 
 // describe makes a submission of an attempt.
