@@ -128,6 +128,7 @@ func (w *waiter) leave() {
 	}
 	w.gone = true
 	delete(n.entries, w.key)
+	n.detached = n.detached || !w.over && !w.unsent()
 	if n.config.Ephemeral && w.over && !w.unsent() {
 		n.acks = append(n.acks, &acking{keys: []string{w.key}})
 		n.wake()

@@ -245,6 +245,24 @@ func TestJournalIsLost(t *testing.T) {
 	}
 }
 
+// What was detached goes on for as long as the executor is there.
+func TestDetachedAttemptsAreKeptAlive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{Lease: time.Minute}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.runs("k1")
+		synctest.Wait()
+		c.cancel(executor.ErrDetach)
+		<-c.done
+		before := d.count("POST /api/v1/renew")
+		sleep(3 * time.Minute)
+		require.Greater(t, d.count("POST /api/v1/renew"), before+5)
+	})
+}
+
 // A daemon with another journal cannot close a key either: what runs under it is none of
 // its business. The one with the right journal does, when it is back.
 func TestForeignJournalClosesNothing(t *testing.T) {

@@ -48,6 +48,7 @@ type node struct {
 	pauseTo  time.Time // nothing new before, and why
 	pauseWhy string
 	renewAt  time.Time
+	detached bool // something was left there, and may go on
 
 	talk   *conversation // in which is submitted. Nil: there is none
 	queue  []*entry      // to be submitted

@@ -90,7 +90,7 @@ func (n *node) next(ctx context.Context) (task, time.Duration) {
 	}
 	n.ripen(until)
 	n.tend(until)
-	renew := n.config.Lease > 0 && len(n.entries) > 0
+	renew := n.config.Lease > 0 && (len(n.entries) > 0 || n.detached)
 	switch {
 	case renew && !until(n.renewAt):
 		n.renewAt = now.Add(n.config.Lease / 3)
