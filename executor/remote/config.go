@@ -34,6 +34,8 @@ const (
 	DefaultMaxBackoff = 30 * time.Second
 )
 
+const longest = 365 * 24 * time.Hour
+
 // Config says which nodes there are and how to treat them. The zero Config has no
 // node; nodes can be added later.
 type Config struct {
@@ -45,11 +47,11 @@ type Config struct {
 	// executor. 0: with Replace [DefaultLease], with Wait for ever. An engine that
 	// is away for longer finds its attempts stopped, and so lost. It is renewed
 	// after a third of it, so that one or two lost renewals do no harm. A second at
-	// least.
+	// least, a year at most.
 	Lease time.Duration
 	// Margin is added to the lease and a tenth of it, with Replace, before anything
 	// is taken for lost. It covers what a daemon needs to end what it stops, beyond
-	// the time that it says itself. 0: [DefaultMargin].
+	// the time that it says itself. 0: [DefaultMargin]. A year at most.
 	Margin time.Duration
 	// Ephemeral is for daemons that keep no journal. The executor is then not
 	// durable: attempts end with the engine, and are lost with the daemon.
@@ -109,6 +111,13 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Lease < 0 || c.Lease > 0 && c.Lease < time.Second {
 		errs = multierror.Append(errs,
 			fmt.Errorf("remote: Lease is %v, less than a second", c.Lease))
+	}
+	// Sums of these are to be durations.
+	for field, d := range map[string]time.Duration{"Lease": c.Lease, "Margin": c.Margin} {
+		if d > longest {
+			errs = multierror.Append(errs,
+				fmt.Errorf("remote: %s is %v, more than %v", field, d, longest))
+		}
 	}
 	fill("Margin", &c.Margin, DefaultMargin)
 	fill("MinBackoff", &c.MinBackoff, DefaultMinBackoff)

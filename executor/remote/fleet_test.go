@@ -38,6 +38,10 @@ func TestConfig(t *testing.T) {
 			},
 			[]string{"OnUnreachable", "Lease", "Margin", "has no name", "scheme"},
 		},
+		"for ever": {
+			remote.Config{OnUnreachable: remote.Replace, Lease: 1<<63 - 1, Margin: 1 << 62},
+			[]string{"Lease", "Margin"},
+		},
 		"plain HTTP elsewhere": {
 			remote.Config{Nodes: []remote.Node{{Name: "a", URL: "http://example.com:80"}}},
 			[]string{"this machine only"},
