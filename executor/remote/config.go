@@ -78,8 +78,9 @@ type Node struct {
 	// that is safe by itself. Redirects are not followed.
 	URL string
 	// Token is sent to this URL and nowhere else. TokenFile is a file that has it,
-	// which is read again whenever the node is connected to, so that it can be
-	// replaced; nobody else may have access to it. Use one of the two or none.
+	// which is read again whenever the node is connected to, or does not take the
+	// token, so that it can be replaced; nobody else may have access to it. Use one of
+	// the two or none.
 	Token, TokenFile string
 	// TLS is for https: certificates of authorities, or of this client. Nil: those
 	// of the system.

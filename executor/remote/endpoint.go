@@ -201,6 +201,11 @@ func (p *endpoint) do(ctx context.Context, r request) (*http.Response, error) {
 	p.noteTicket(resp.Header.Get(wire.HeaderTicket))
 	if err := p.judge(resp); err != nil {
 		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusUnauthorized {
+			// It was replaced while the stream went on, which is let in once. If it
+			// cannot be read, the answer says enough.
+			_ = p.refresh()
+		}
 		return nil, err
 	}
 	return resp, nil
