@@ -2,7 +2,10 @@
 
 package fork
 
-import "github.com/daggy-go/daggy/internal/cgroup"
+import (
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/internal/cgroup"
+)
 
 // Portable makes e watch its commands as it does where there are no process
 // descriptors.
@@ -22,6 +25,15 @@ func RequireLimits(e *Executor) *Executor {
 	e.limits.Mode = LimitsRequired
 	return e
 }
+
+// RequirePids makes e hold every command to a number of processes and threads.
+func RequirePids(e *Executor, n int64) *Executor {
+	e.limits.Pids = n
+	return RequireLimits(e)
+}
+
+// Asked is what the kernel is asked to hold a command to.
+func Asked(l Limits, r dag.Resources) cgroup.Limits { return l.of(r) }
 
 // OfVersion makes executors use control groups of one version alone.
 func OfVersion(version int) func(*Executor) *Executor {

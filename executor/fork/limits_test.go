@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/internal/cgroup"
 	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
@@ -165,17 +167,58 @@ func TestForkBomb(t *testing.T) { // E1, E6
 			t.Parallel()
 			job := helper("bomb", "1000")
 			job.Resources = dag.Resources{fork.Pids: 50}
-			r, stdout, stderr := run(t, e, job)
-			require.True(t, r.OK(), "%v: %s", r, stderr)
-			require.Empty(t, r.Left)
-			require.Empty(t, r.Unenforced)
-			var n int
-			_, err := fmt.Sscan(stdout, &n)
-			require.NoError(t, err, stdout)
-			require.Less(t, n, 50, stdout)
+			requireBounded(t, e, job)
+			job.Resources = nil
+			requireBounded(t, fork.RequirePids(e, 50), job)
 		})
 	}
 }
+
+func requireBounded(t *testing.T, e *fork.Executor, job dag.Job) {
+	t.Helper()
+	r, stdout, stderr := run(t, e, job)
+	require.True(t, r.OK(), "%v: %s", r, stderr)
+	require.Empty(t, r.Left)
+	require.Empty(t, r.Unenforced)
+	var n int
+	_, err := fmt.Sscan(stdout, &n)
+	require.NoError(t, err, stdout)
+	require.Less(t, n, 50, stdout)
+}
+
+// What the kernel is asked for, whatever numbers a job has.
+func TestWhatIsAsked(t *testing.T) {
+	t.Parallel()
+	huge := int64(math.MaxInt64)
+	for name, c := range map[string]struct {
+		limits fork.Limits
+		job    dag.Resources
+		want   cgroup.Limits
+	}{
+		"nothing": {fork.Limits{}, dag.Resources{"x": 1}, cgroup.Limits{}},
+		"memory":  {fork.Limits{}, dag.Resources{dag.MemoryMB: 64}, asked(64<<20, 4096)},
+		"memory, huge": {
+			fork.Limits{}, dag.Resources{dag.MemoryMB: huge}, asked(huge>>20<<20, 4096),
+		},
+		"all cores":   {fork.Limits{}, dag.Resources{dag.Cores: huge}, asked(0, 4096)},
+		"pids":        {fork.Limits{Pids: 9}, dag.Resources{fork.Pids: 7}, asked(0, 7)},
+		"pids of all": {fork.Limits{Pids: 9}, nil, asked(0, 9)},
+		"no bound": {
+			fork.Limits{Pids: -9}, dag.Resources{dag.MemoryMB: 1}, asked(1<<20, 0),
+		},
+		"what is not asked": {
+			fork.Limits{}, dag.Resources{dag.MemoryMB: 0, dag.Cores: -1}, asked(0, 0),
+		},
+		"no bound, but asks": {fork.Limits{Pids: -1}, dag.Resources{fork.Pids: 7}, asked(0, 7)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, c.want, fork.Asked(c.limits, c.job))
+		})
+	}
+}
+
+func asked(memory, pids int64) cgroup.Limits { return cgroup.Limits{Memory: memory, Pids: pids} }
 
 // What has left the process group and the session, dropped its environment and its
 // outputs, and ignores SIGTERM, is gone when the attempt is over.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,6 +63,19 @@ func (f *file) read() ([]byte, error) {
 		return unix.Pread(fd, buf, 0)
 	})
 	return buf[:n], err
+}
+
+// number returns the number in the file, or what is given if there is none.
+func (f *file) number(otherwise int64) int64 {
+	text, err := f.read()
+	if err != nil {
+		return otherwise
+	}
+	n, err := number(strings.TrimSpace(string(text)))
+	if err != nil {
+		return otherwise
+	}
+	return n
 }
 
 // most is how much is read of a file.

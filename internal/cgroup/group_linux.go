@@ -41,6 +41,8 @@ func (g *Group) open(keep bool) {
 		for _, f := range p.files() {
 			f.keep = keep
 		}
+		// A list of processes is made when it is opened, and stays so.
+		p.events.keep = keep && p.v2
 	}
 }
 
@@ -71,6 +73,10 @@ func (g *Group) Kill(until time.Time) (left []int) {
 		return nil
 	}
 	if !g.tree().empty() {
+		// Linux kills whatever is born from outside into a group that was killed once, as
+		// it compares how often that was with how often the parent's group was (seen in
+		// 6.18).
+		g.spoiled = true
 		left = killAll(g.tree().dir, until)
 	}
 	g.vacant = len(left) == 0
@@ -90,18 +96,16 @@ func (g *Group) KilledForMemory() (peak int64, yes bool) {
 		return 0, false
 	}
 	p.kills, g.spoiled = kills, true
-	peak, err := p.peak()
-	if err != nil { // before Linux 5.19
-		peak = g.limits.of(Memory)
-	}
-	return peak, true
+	return p.peak(g.limits.of(Memory)), true // before Linux 5.19 there is none in version 2
 }
 
 // Short reports whether the memory that the group may have was not enough to start a
-// process, after a start has failed for want of memory.
+// process, after a start has failed for want of memory. Arguments and environment take
+// a few megabytes at most; with more than that, it was the machine's memory.
 func (g *Group) Short() bool {
+	const enough = 16 << 20
 	p := g.limiting(Memory)
-	if p == nil || p.refusals() == 0 {
+	if p == nil || g.limits.of(Memory) >= enough || p.refusals() == 0 {
 		return false
 	}
 	g.spoiled = true

@@ -329,6 +329,16 @@ func TestReuse(t *testing.T) {
 			require.False(t, isNext(g, limits), "memory is counted in it")
 		}
 		g := take(t, p, limits)
+		hung := begin(t, g, "hang")
+		require.Equal(t, "ready", hung.line())
+		require.Empty(t, g.Kill(time.Now().Add(patience)))
+		hung.wait()
+		g.Release()
+		next := take(t, p, limits)
+		require.Zero(t, begin(t, next, "exit", "0").wait(), "it has nothing to do with that")
+		next.Release()
+
+		g = take(t, p, limits)
 		c := begin(t, g, "spawn", "so", "hang")
 		hanging := c.line()
 		c.wait()

@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 )
 
 // A part is what a group is in one hierarchy.
@@ -15,7 +14,7 @@ type part struct {
 	limiting []string // controllers
 
 	// These are the files that every attempt needs.
-	tasks, events, usage, memory, cpu file
+	tasks, events, usage, memory, cpu, pids file
 
 	kills     int64 // for want of memory, before this attempt
 	throttled int64 // how often, before this attempt
@@ -26,6 +25,7 @@ func newPart(h *hierarchy, name string, limiting []string) *part {
 	p.tasks = file{path: p.dir + "/tasks"}
 	p.cpu = file{path: p.dir + "/cpu.stat"}
 	p.events = file{path: p.dir + "/cgroup.procs"}
+	p.pids = file{path: p.dir + "/pids.current"}
 	p.usage = file{path: p.dir + "/memory.usage_in_bytes"}
 	p.memory = file{path: p.dir + "/memory.oom_control"}
 	if p.v2 {
@@ -85,16 +85,15 @@ func (p *part) reusable() bool {
 	if slices.Contains(p.limiting, CPU) && p.count(&p.cpu, "nr_throttled") != p.throttled {
 		return false
 	}
+	// Zombies count, until whoever they have fallen to has waited for them.
+	if slices.Contains(p.limiting, Pids) && p.pids.number(1) > 0 {
+		return false
+	}
 	if !slices.Contains(p.limiting, Memory) {
 		return true
 	}
-	text, err := p.usage.read()
-	if err != nil {
-		return false
-	}
-	used, err := number(strings.TrimSpace(string(text)))
-	return err == nil && used <= residue+residueEach*int64(runtime.NumCPU()) &&
-		p.count(&p.memory, "oom_kill") == p.kills
+	room := residue + residueEach*int64(runtime.NumCPU())
+	return p.usage.number(room+1) <= room && p.count(&p.memory, "oom_kill") == p.kills
 }
 
 // count returns how often something has happened.
@@ -111,27 +110,21 @@ func (p *part) refusals() int64 {
 	if p.v2 {
 		return p.count(&p.memory, "max")
 	}
-	n, _ := readNumber(p.dir + "/memory.failcnt")
-	return n
+	failures := file{path: p.dir + "/memory.failcnt"}
+	return failures.number(0)
 }
 
-// peak returns the most memory that the group ever had.
-func (p *part) peak() (int64, error) {
+// peak returns the most memory that the group ever had, or what is given if that is not
+// known.
+func (p *part) peak(otherwise int64) int64 {
+	f := file{path: p.dir + "/memory.max_usage_in_bytes"}
 	if p.v2 {
-		return readNumber(p.dir + "/memory.peak")
+		f.path = p.dir + "/memory.peak"
 	}
-	return readNumber(p.dir + "/memory.max_usage_in_bytes")
-}
-
-func readNumber(path string) (int64, error) {
-	text, err := read(path)
-	if err != nil {
-		return 0, err
-	}
-	return number(strings.TrimSpace(string(text)))
+	return f.number(otherwise)
 }
 
 // files are those that may be kept open.
-func (p *part) files() [5]*file {
-	return [...]*file{&p.tasks, &p.events, &p.usage, &p.memory, &p.cpu}
+func (p *part) files() [6]*file {
+	return [...]*file{&p.tasks, &p.events, &p.usage, &p.memory, &p.cpu, &p.pids}
 }

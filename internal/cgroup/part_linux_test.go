@@ -57,7 +57,8 @@ func TestFakeGroups(t *testing.T) {
 			},
 			calm: map[string]string{
 				"cgroup.events": "populated 0\nfrozen 0\n", "cgroup.procs": "",
-				"memory.current": "65536\n", "cpu.stat": "usage_usec 7\nnr_throttled 0\n",
+				"memory.current": "65536\n", "pids.current": "0\n",
+				"cpu.stat":      "usage_usec 7\nnr_throttled 0\n",
 				"memory.events": "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\n",
 			},
 			killed: map[string]string{
@@ -74,7 +75,7 @@ func TestFakeGroups(t *testing.T) {
 				"cpu.shares": "2048", "pids.max": "100",
 			},
 			calm: map[string]string{
-				"cgroup.procs": "", "memory.usage_in_bytes": "65536\n",
+				"cgroup.procs": "", "memory.usage_in_bytes": "65536\n", "pids.current": "0\n",
 				"cpu.stat":           "nr_periods 0\nnr_throttled 0\nthrottled_time 0\n",
 				"memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n",
 				"memory.failcnt":     "0\n",
@@ -113,6 +114,8 @@ func TestFakeGroups(t *testing.T) {
 			t.Parallel()
 			g, _ := setup(t, c.killed)
 			require.False(t, g.reusable(), "also if nobody asks")
+			require.False(t, g.Short(), "it has enough")
+			g.limits.Memory = LeastMemory
 			require.True(t, g.Short())
 			peak, yes := g.KilledForMemory()
 			require.True(t, yes)
@@ -120,7 +123,8 @@ func TestFakeGroups(t *testing.T) {
 		})
 		t.Run(name+", not as it was", func(t *testing.T) {
 			t.Parallel()
-			for _, more := range []map[string]string{c.busy, c.exhaust} {
+			zombie := map[string]string{"pids.current": "1\n"}
+			for _, more := range []map[string]string{c.busy, c.exhaust, zombie} {
 				g, _ := setup(t, more)
 				require.False(t, g.reusable())
 			}

@@ -211,11 +211,15 @@ func (h *hierarchy) tryBirth() error {
 		return err
 	}
 	defer func() { _ = unix.Close(fd) }()
-	_, err = syscall.ForkExec("", []string{""}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("", []string{""}, &syscall.ProcAttr{
 		Sys: &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: fd},
 	})
 	if errors.Is(err, unix.ENOENT) {
 		return nil // it was born, and found no program
+	}
+	if err == nil { // see Group.Kill
+		_, _ = unix.Wait4(pid, nil, 0, nil)
+		err = errors.New("it was killed at once: was the group of this process killed before?")
 	}
 	return &os.PathError{Op: "start a process in", Path: dir, Err: err}
 }
