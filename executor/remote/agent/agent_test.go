@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -261,6 +263,9 @@ func TestOutput(t *testing.T) {
 	got = fetch("k", "/stdout", "bytes=5-")
 	require.Equal(t, http.StatusPartialContent, got.status)
 	require.Equal(t, all[5:], string(got.body))
+	got = fetch("k", "/stdout", "bytes=5-9223372036854775807")
+	require.Equal(t, http.StatusPartialContent, got.status)
+	require.Equal(t, all[5:], string(got.body))
 	got = fetch("k", "/stdout", "bytes=5-8")
 	require.Equal(t, all[5:9], string(got.body))
 	require.Equal(t, fmt.Sprintf("bytes 5-8/%d", long), got.header.Get("Content-Range"))
@@ -289,6 +294,60 @@ func TestOutput(t *testing.T) {
 	require.Equal(t, http.StatusCreated,
 		d.put(t, "s", "o", `{"task":"drop","stdout":"drop","job":{}}`).status)
 	require.Zero(t, d.end(t, "o").Stdout)
+}
+
+// An output that could not be kept whole is a failure, though nobody looked at what Write
+// returned (E6).
+func TestOutputThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d := boot(t, agent.Config{Dir: dir, Executor: executor.RunFunc(
+		func(_ context.Context, at *executor.Attempt) (executor.Result, error) {
+			_, _ = io.WriteString(at.Stdout, "begin ")
+			_, _ = io.WriteString(at.Stdout, strings.Repeat("x", 2*wire.MaxInline))
+			_, _ = io.WriteString(at.Stdout, "end")
+			return executor.Result{}, nil
+		})})
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "outputs")))
+	require.Equal(t, http.StatusCreated, d.put(t, "s", "k", `{"job":{}}`).status)
+	st := d.end(t, "k")
+	require.NotNil(t, st.Outcome.Failure)
+	require.Contains(t, st.Outcome.Failure.Text, "outputs")
+	require.LessOrEqual(t, st.Stdout, int64(len("begin ")))
+}
+
+// A verbose executor says more than anybody wants to know.
+type verbose struct{}
+
+var veryLong = strings.Repeat("x", 2*wire.MaxLine)
+
+func (verbose) Validate(job dag.Job) error {
+	if job.WorkDir != "" {
+		return errors.New(veryLong)
+	}
+	return nil
+}
+
+func (verbose) Run(ctx context.Context, at *executor.Attempt) (executor.Result, error) {
+	at.Report(executor.Status{Running: true, Ref: veryLong, Node: veryLong, Reason: veryLong})
+	<-ctx.Done()
+	return executor.Result{Node: veryLong, Signal: veryLong, Message: veryLong}, nil
+}
+
+// No line is longer than clients read, or one task would keep them from all others.
+func TestLongTexts(t *testing.T) {
+	t.Parallel()
+	d := boot(t, agent.Config{Executor: verbose{}})
+	got := d.ask(t, "s", http.MethodPost, wire.PathTasks, `{"key":"a","job":{"workDir":"/"}}`+"\n")
+	require.Equal(t, http.StatusOK, got.status)
+	require.Less(t, len(got.body), wire.MaxLine)
+	require.Equal(t, http.StatusCreated, d.put(t, "s", "b", `{"job":{}}`).status)
+	d.until(t, "b", isRunning)
+	got = d.ask(t, "s", http.MethodGet, wire.PathTask+"b", "")
+	require.Less(t, len(got.body), wire.MaxLine)
+	got = d.ask(t, "s", http.MethodDelete, wire.PathTask+"b?wait=30s", "")
+	require.Less(t, len(got.body), wire.MaxLine)
+	require.NotNil(t, got.state(t).Outcome)
 }
 
 // A stream goes on where it was broken off, and tells only what is new.

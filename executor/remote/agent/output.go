@@ -20,7 +20,8 @@ type output struct {
 	mem  []byte
 	file *os.File
 	size int64
-	over bool // nothing is written any more
+	over bool  // nothing is written any more
+	err  error // what could not be written, and so is missing
 }
 
 // outputs are those of an attempt: stdout and stderr. One that nobody wants is empty.
@@ -41,8 +42,11 @@ func (o *output) Write(p []byte) (int, error) {
 func (o *output) write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.over {
+	switch {
+	case o.over:
 		return 0, os.ErrClosed // a writer that an attempt left behind
+	case o.err != nil:
+		return 0, o.err // there would be a gap
 	}
 	if o.file == nil && o.size+int64(len(p)) <= wire.MaxInline {
 		o.mem = append(o.mem, p...)
@@ -50,12 +54,13 @@ func (o *output) write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if o.file == nil {
-		if err := o.spill(); err != nil {
-			return 0, err
+		if o.err = o.spill(); o.err != nil {
+			return 0, o.err
 		}
 	}
 	n, err := o.file.WriteAt(p, o.size)
 	o.size += int64(n)
+	o.err = err
 	return n, err
 }
 
@@ -78,16 +83,17 @@ func (o *output) spill() error {
 	return nil
 }
 
-// finish ends the output. With sync, what is in a file is on the disk afterwards.
+// finish ends the output. With sync, what is in a file is on the disk afterwards. The
+// error says that some of it is missing, or may be.
 func (o *output) finish(sync bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.over = true
 	if o.file == nil {
-		return nil
+		return o.err
 	}
-	var err error
-	if sync {
+	err := o.err
+	if sync && err == nil {
 		err = o.file.Sync()
 	}
 	err = errors.Join(err, o.file.Close())

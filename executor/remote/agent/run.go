@@ -153,12 +153,12 @@ func (c *call) reported(st executor.Status) {
 		at.phase = running
 	}
 	if st.Ref != "" {
-		at.ref = st.Ref
+		at.ref = cut(st.Ref)
 	}
 	if st.Node != "" {
-		at.node = st.Node
+		at.node = cut(st.Node)
 	}
-	at.reason = st.Reason
+	at.reason = cut(st.Reason)
 	a.touch(at)
 }
 
@@ -191,7 +191,7 @@ func (a *Agent) left(at *attempt, sub *wire.Submission, cause, err error) bool {
 		a.launch(at)
 		return true
 	}
-	at.reason = "waits to be submitted again: " + err.Error()
+	at.reason = "waits to be submitted again: " + cut(err.Error())
 	a.touch(at)
 	return true
 }
@@ -293,7 +293,8 @@ func (at *attempt) inline() {
 const mostText = 8 << 10
 
 func bounded(r executor.Result) executor.Result {
-	r.Message = cut(r.Message)
+	r.Message, r.Signal, r.Node = cut(r.Message), cut(r.Signal), cut(r.Node)
+	r.Cause = executor.Cause(cut(string(r.Cause)))
 	r.Left, r.Unenforced = cutList(r.Left), cutList(r.Unenforced)
 	return r
 }

@@ -85,7 +85,7 @@ func (a *Agent) sendOutput(w http.ResponseWriter, out *output, first, last int64
 	if first >= 0 {
 		status = http.StatusPartialContent
 		if last >= 0 {
-			end = min(last+1, size)
+			end = min(last, size-1) + 1
 		}
 		h["Content-Range"] = []string{"bytes " + strconv.FormatInt(first, 10) + "-" +
 			strconv.FormatInt(end-1, 10) + "/" + strconv.FormatInt(size, 10)}

@@ -22,7 +22,7 @@ type verdict struct {
 }
 
 func refused(status int, code, text string) verdict {
-	return verdict{status: status, problem: &wire.Problem{Text: text, Code: code}}
+	return verdict{status: status, problem: &wire.Problem{Text: cut(text), Code: code}}
 }
 
 func refusedFor(status int, code, text string, after time.Duration) verdict {
