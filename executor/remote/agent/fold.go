@@ -66,6 +66,9 @@ func (f *fold) add(rec *statelog.Record) error {
 	case statelog.NotStarted:
 		if at := f.entries[key]; at != nil && at.open() {
 			f.remove(key)
+			if at.stopped != "" {
+				f.used.Add(key) // it was closed before that was known
+			}
 		}
 	case statelog.Done:
 		return f.ended(rec)

@@ -50,10 +50,11 @@ type journal struct {
 	turn     chan struct{} // likewise; it is full while somebody writes
 
 	// Of who writes.
-	id    string // of the journal
-	run   string // where it is in the log
-	after uint64
-	owed  []statelog.Record // that could not be written, and have to be
+	id     string // of the journal
+	run    string // where it is in the log
+	after  uint64
+	opened time.Time         // by the record that the run begins with
+	owed   []statelog.Record // that could not be written, and have to be
 
 	mu      sync.Mutex // guards the following
 	next    *flight

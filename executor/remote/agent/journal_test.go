@@ -30,17 +30,25 @@ type fragile struct {
 	full      atomic.Bool
 	ambiguous atomic.Bool // once, and what it was given is there all the same
 	slow      atomic.Pointer[chan struct{}]
+	ahead     atomic.Bool // its clock, by an hour
+	keepsOpen atomic.Bool // runs cannot be closed
 }
 
 func (f *fragile) Append(
 	ctx context.Context, run string, after uint64, recs []statelog.Record,
 ) (uint64, error) {
-	if f.full.Load() {
-		return 0, fmt.Errorf("write: %w", syscall.ENOSPC)
-	}
 	if slow := f.slow.Swap(nil); slow != nil {
 		*slow <- struct{}{}
 		<-*slow
+	}
+	if f.full.Load() {
+		return 0, fmt.Errorf("write: %w", syscall.ENOSPC)
+	}
+	if recs[0].Kind == statelog.Opened && f.ahead.Load() {
+		recs[0].Time = recs[0].Time.Add(time.Hour)
+	}
+	if recs[0].Kind == statelog.Closed && f.keepsOpen.Load() {
+		return 0, fmt.Errorf("write: %w", syscall.ENOSPC)
 	}
 	seq, err := f.Store.Append(ctx, run, after, recs)
 	if err == nil && f.ambiguous.Swap(false) {
@@ -163,6 +171,70 @@ func TestAmbiguousJournal(t *testing.T) {
 	d, _ = bootFragile(t, dir, executor.RunFunc(h.run))
 	require.True(t, d.end(t, "a").Outcome.Result.OK())
 	require.Equal(t, http.StatusConflict, d.put(t, "s", "a", `{"job":{}}`).status)
+}
+
+// A key that is closed while its claim is on its way to a disk that turns out to be full
+// stays closed, also when the daemon is another.
+func TestCloseOfAClaimThatFails(t *testing.T) {
+	t.Parallel()
+	for _, ambiguous := range []bool{false, true} {
+		h := newHolder()
+		dir := t.TempDir()
+		d, disk := bootFragile(t, dir, executor.RunFunc(h.run))
+		slow := make(chan struct{})
+		disk.slow.Store(&slow)
+		put, closed := make(chan answer, 1), make(chan answer, 1)
+		go func() { put <- d.put(t, "s", "k", `{"job":{}}`) }()
+		<-slow
+		go func() {
+			closed <- d.ask(t, "s", http.MethodDelete, wire.PathTask+"k?wait=30s", "")
+		}()
+		d.until(t, "k", func(st wire.State) bool { return st.Stopping })
+		if ambiguous {
+			disk.ambiguous.Store(true)
+		} else {
+			disk.full.Store(true)
+		}
+		slow <- struct{}{}
+		require.Equal(t, http.StatusServiceUnavailable, (<-put).status)
+		if !ambiguous {
+			require.Equal(t, http.StatusServiceUnavailable, (<-closed).status,
+				"it is not on the disk")
+			disk.full.Store(false)
+		}
+		again := d.ask(t, "s", http.MethodDelete, wire.PathTask+"k?wait=30s", "")
+		for again.status == http.StatusServiceUnavailable {
+			again = d.ask(t, "s", http.MethodDelete, wire.PathTask+"k?wait=30s", "")
+		}
+		require.Equal(t, wire.Closed, again.state(t).State)
+		require.Equal(t, http.StatusGone, d.put(t, "s", "k", `{"job":{}}`).status)
+		require.NoError(t, d.Shutdown(t.Context()))
+		d, _ = bootFragile(t, dir, executor.RunFunc(h.run))
+		require.Equal(t, http.StatusGone, d.put(t, "s", "k", `{"job":{}}`).status)
+		require.Zero(t, h.started("k"))
+	}
+}
+
+// A journal that was begun anew when the clock of the machine had been put back is still
+// the newer one.
+func TestRotationAfterAStepOfTheClock(t *testing.T) {
+	t.Parallel()
+	h := newHolder()
+	dir := t.TempDir()
+	d, disk := bootFragile(t, dir, executor.RunFunc(h.run))
+	disk.ahead.Store(true)
+	require.NoError(t, d.Rotate())
+	require.NoError(t, d.Shutdown(t.Context()))
+	d, disk = bootFragile(t, dir, executor.RunFunc(h.run))
+	disk.keepsOpen.Store(true)
+	require.Error(t, d.Rotate(), "the one before could not be closed")
+	require.Equal(t, http.StatusCreated, d.put(t, "s", "k", `{"job":{}}`).status)
+	close(h.gate("k"))
+	d.end(t, "k")
+	require.NoError(t, d.Shutdown(t.Context()))
+	d, _ = bootFragile(t, dir, executor.RunFunc(h.run))
+	require.Equal(t, http.StatusOK, d.put(t, "s", "k", `{"job":{}}`).status)
+	require.Equal(t, 1, h.started("k"))
 }
 
 // A journal that was begun anew says the same.

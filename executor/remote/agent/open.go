@@ -83,7 +83,7 @@ func (a *Agent) readJournal(ctx context.Context) error {
 		if f.starts == 0 {
 			continue
 		}
-		j.id, j.run, j.after = f.id, run.Run, f.seq
+		j.id, j.run, j.after, j.opened = f.id, run.Run, f.seq, run.Opened
 		a.restore(f)
 		if err := j.append([]statelog.Record{startRecord(a.start, a.boot)}); err != nil {
 			return err
@@ -111,7 +111,7 @@ func openRuns(ctx context.Context, log store) ([]statelog.RunInfo, error) {
 func (j *journal) rotate(recs []statelog.Record) error {
 	before, run := statelog.RunInfo{Run: j.run, Seq: j.after}, "agent-"+randomID()
 	opening := statelog.Record{
-		Kind: statelog.Opened, Time: time.Now(), Opened: &statelog.Opening{
+		Kind: statelog.Opened, Time: j.openingTime(), Opened: &statelog.Opening{
 			Version: statelog.Version, KeyPrefix: j.id,
 			Tags:       map[string]string{"agent": formatVersion},
 			Definition: func() *dag.DAG { return &dag.DAG{} },
@@ -122,11 +122,21 @@ func (j *journal) rotate(recs []statelog.Record) error {
 	if err != nil {
 		return err
 	}
-	j.run, j.after = run, last
+	j.run, j.after, j.opened = run, last, opening.Time
 	if before.Run == "" {
 		return nil
 	}
 	return j.closeRuns(ctx, []statelog.RunInfo{before})
+}
+
+// openingTime is later than that of the run before, also if the clock was put back: by it
+// the newest is known.
+func (j *journal) openingTime() time.Time {
+	now := time.Now()
+	if least := j.opened.Add(time.Millisecond); now.Before(least) {
+		return least
+	}
+	return now
 }
 
 // closeRuns gives back the space of runs that are of no use any more.

@@ -49,7 +49,8 @@ func (a *Agent) close(key, session string, late bool) verdict {
 	switch {
 	case a.used.Has(key):
 		a.mu.Unlock()
-		return verdict{status: http.StatusOK}
+		// What makes it so may be on its way to the disk.
+		return verdict{status: http.StatusOK, flight: a.settled()}
 	case at == nil || at.phase == notStarted:
 		defer a.mu.Unlock()
 		return a.closeUnused(key, at, session)
@@ -58,11 +59,24 @@ func (a *Agent) close(key, session string, late bool) verdict {
 		return verdict{status: http.StatusOK, at: at}
 	}
 	end := a.halt(at, stopping{why: stoppedClosed, session: session, late: late})
+	v := verdict{status: http.StatusAccepted, at: at}
+	if at.phase == claiming {
+		v.flight = a.settled() // without its claim the key is like one never seen
+	}
 	a.mu.Unlock()
 	if end != nil {
 		end()
 	}
-	return verdict{status: http.StatusAccepted, at: at}
+	return v
+}
+
+// settled is a flight that is durable when everything before it is. Nil: there is no
+// journal.
+func (a *Agent) settled() *flight {
+	if a.journal == nil {
+		return nil
+	}
+	return a.journal.add(waited, func(*flight) {})
 }
 
 // closeUnused leaves a tombstone. a.mu is held.

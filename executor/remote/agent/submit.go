@@ -231,7 +231,11 @@ func (a *Agent) landed(f *flight) {
 			a.launch(at)
 		default:
 			rooms = append(rooms, at.vacate())
+			a.unwatched(at)
 			a.drop(at)
+			if at.stopped != "" {
+				a.used.Add(at.key) // it was closed meanwhile, for good
+			}
 		}
 	}
 	a.rested()
