@@ -127,11 +127,11 @@ func (c Config) withDefaults() (Config, error) {
 		}
 		// Killing takes a second at most, see package fork. If the daemon is dead, it
 		// begins later.
+		c.Grace = cmp.Or(c.Grace, fork.DefaultGrace)
 		c.StopTime = max(0, c.Grace) + keeper.Slack + 2*time.Second
 		if !c.Ephemeral {
 			forked.Dir, c.kept = c.Dir, true
 		}
-		c.Grace = cmp.Or(c.Grace, fork.DefaultGrace)
 		c.Executor = fork.New(forked)
 	}
 	return c, problems.ErrorOrNil()

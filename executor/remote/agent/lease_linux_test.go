@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/executor/remote/agent"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
 	"github.com/daggy-go/daggy/internal/helperproc"
 )
@@ -96,4 +98,42 @@ func TestLeaseOfTheDaemonBefore(t *testing.T) {
 	lost := st.Outcome.Failure != nil && st.Outcome.Failure.Class == wire.Lost
 	require.True(t, lost || st.Outcome.Stopped == wire.StoppedLease, "%+v", st.Outcome)
 	require.Equal(t, http.StatusGone, d.put(t, "s", s.key("k"), body).status)
+}
+
+// An attempt that was taken over without a lease goes on when the one before would have
+// been over, though the daemon is dead.
+func TestLeaseIsGivenUp(t *testing.T) {
+	t.Parallel()
+	s, free, bound := newSite(t), newHold(t), newHold(t)
+	d := spawnDaemon(t, role{Dir: s.dir, Cores: 4})
+	body := fmt.Sprintf(`{"leaseSeconds":2,"job":%s}`, free.job())
+	require.Equal(t, http.StatusCreated, d.put(t, "s", s.key("free"), body).status)
+	goesOn := free.begun(t)
+	body = fmt.Sprintf(`{"resumed":true,"job":%s}`, free.job())
+	require.Equal(t, http.StatusOK, d.put(t, "s2", s.key("free"), body).status)
+	body = fmt.Sprintf(`{"leaseSeconds":4,"job":%s}`, bound.job())
+	require.Equal(t, http.StatusCreated, d.put(t, "s", s.key("bound"), body).status)
+	ended := bound.begun(t)
+	d.kill()
+	ended() // two seconds later than the other would have been
+	d = spawnDaemon(t, role{Dir: s.dir, Cores: 4})
+	st := d.ask(t, "", http.MethodGet, wire.PathTask+s.key("free")+"?wait=1s", "").state(t)
+	require.Nil(t, st.Outcome)
+	got := d.ask(t, "s2", http.MethodDelete, wire.PathTask+s.key("free")+"?wait=30s", "")
+	require.Equal(t, http.StatusOK, got.status)
+	goesOn()
+}
+
+// The time that stopping takes has the grace time in it, also if that is the default.
+func TestStopTime(t *testing.T) {
+	t.Parallel()
+	for grace, least := range map[time.Duration]time.Duration{
+		0: fork.DefaultGrace, 20 * time.Second: 20 * time.Second, -1: 0,
+	} {
+		d := boot(t, agent.Config{Grace: grace, Ephemeral: true})
+		var health wire.Health
+		got := d.ask(t, "", http.MethodGet, wire.PathHealth, "")
+		require.NoError(t, json.Unmarshal(got.body, &health))
+		require.Greater(t, health.StopTime(), least)
+	}
 }

@@ -182,6 +182,9 @@ func (a *Agent) again(at *attempt, sub *wire.Submission, by caller) verdict {
 			return closedKey("it was stopped: " + at.stopped)
 		}
 		a.takeOver(at, a.session(by.session))
+		if sub.Lease == 0 {
+			a.unwatched(at)
+		}
 		at.contact, at.lease = max(at.contact, by.heard), sub.Lease
 		a.watchLease(at)
 		a.watched(at)

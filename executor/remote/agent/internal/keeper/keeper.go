@@ -25,7 +25,10 @@
 // handed on when it was killed is lost with it, which ends attempts earlier, not later.
 package keeper
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Slack is how long after the end of a lease the keeper acts: the daemon, if it is
 // there, has done so by then.
@@ -63,7 +66,11 @@ func (b *book) over(now time.Duration) (keys []string, next time.Duration) {
 		if l.ending {
 			continue
 		}
-		end := max(l.contact, b.sessions[l.session]) + l.length + Slack
+		heard := max(l.contact, b.sessions[l.session])
+		if l.length > time.Duration(math.MaxInt64)-Slack-heard {
+			continue // for ever
+		}
+		end := heard + l.length + Slack
 		if end <= now {
 			l.ending = true
 			keys = append(keys, key)

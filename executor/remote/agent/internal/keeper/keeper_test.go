@@ -37,6 +37,16 @@ func TestBook(t *testing.T) {
 	require.Zero(t, next)
 }
 
+// A lease that is longer than can be counted is one for ever, as to the daemon.
+func TestLongLease(t *testing.T) {
+	t.Parallel()
+	b := newBook()
+	b.take(watchLine("k", lease{session: "s", length: 1<<63 - 1, contact: time.Second}))
+	keys, next := b.over(time.Minute)
+	require.Empty(t, keys)
+	require.Zero(t, next)
+}
+
 func FuzzTake(f *testing.F) {
 	f.Add("w k s 1 2")
 	f.Add("h s 1")
