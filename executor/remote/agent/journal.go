@@ -17,6 +17,10 @@ const lazyTime = 50 * time.Millisecond
 // retryTime is how long the journal is left alone after it could not be written.
 const retryTime = time.Second
 
+// lastTries is how often what could not be written is tried again when the daemon
+// ends.
+const lastTries = 3
+
 // A flight is what goes to the disk together.
 type flight struct {
 	records []statelog.Record
@@ -160,6 +164,10 @@ func (j *journal) turnOver() (closing bool) {
 		if f.err == nil && !closing {
 			j.renew()
 		}
+	}
+	// There is no later for what could not be written at the end.
+	for tries := 0; closing && len(j.owed) > 0 && tries < lastTries; tries++ {
+		j.fly(&flight{done: make(chan struct{})})
 	}
 	<-j.turn
 	j.mu.Lock()
