@@ -28,7 +28,8 @@ func TestNeverMoreThanThereIs(t *testing.T) {
 	var mu sync.Mutex
 	starts := map[string]int{}
 	d := boot(t, agent.Config{
-		Capacity: capacity.Resources{dag.Cores: cores},
+		Ephemeral: true, // so that it is not the disk that keeps it from more
+		Capacity:  capacity.Resources{dag.Cores: cores},
 		Executor: executor.RunFunc(
 			func(_ context.Context, at *executor.Attempt) (executor.Result, error) {
 				n := at.Job.Resources[dag.Cores]
@@ -64,7 +65,7 @@ func TestNeverMoreThanThereIs(t *testing.T) {
 // submitUntilTaken submits tasks in batches, and those that were refused again.
 func (d *daemon) submitUntilTaken(tb testing.TB, engine string, tasks int) {
 	tb.Helper()
-	const batch = 50
+	const batch = 20
 	waiting := make([]int, tasks)
 	for i := range waiting {
 		waiting[i] = i

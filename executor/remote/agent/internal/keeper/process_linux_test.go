@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"context"
+	"crypto/rand"
 	"io"
 	"os"
 	"strconv"
@@ -91,33 +92,37 @@ func ends(t *testing.T, over <-chan error) {
 	}
 }
 
+// newKey makes a key that no other test has, in this process or another: processes are
+// found by theirs, wherever they belong to.
+func newKey() string { return strings.ToLower(rand.Text()) }
+
 func TestLeaseIsOver(t *testing.T) {
 	t.Parallel()
-	dir := tempDir(t)
-	over, kept := hanging(t, dir, "k1"), hanging(t, dir, "k2")
+	dir, k1, k2 := tempDir(t), newKey(), newKey()
+	over, kept := hanging(t, dir, k1), hanging(t, dir, k2)
 	k := begin(t, dir)
-	k.Watch("k1", "s1", time.Second, sinceBoot(t))
-	k.Watch("k2", "s2", 2*time.Second, sinceBoot(t))
+	k.Watch(k1, "s1", time.Second, sinceBoot(t))
+	k.Watch(k2, "s2", 2*time.Second, sinceBoot(t))
 	k.Hear("s2", sinceBoot(t)+time.Hour)
 	require.NoError(t, k.Sync())
 	require.True(t, k.Alive())
 	ends(t, over)
 	require.Empty(t, kept, "it was renewed")
-	k.Watch("k2", "s3", time.Millisecond, 0)
+	k.Watch(k2, "s3", time.Millisecond, 0)
 	ends(t, kept)
 	k.Close()
 	require.False(t, k.Alive())
-	k.Done("k1") // nobody hears it
+	k.Done(k1) // nobody hears it
 	requireNoKeeper(t, dir)
 }
 
 // The daemon dies, and the keeper does what it was told.
 func TestKeepsWithoutDaemon(t *testing.T) {
 	t.Parallel()
-	dir := tempDir(t)
-	over := hanging(t, dir, "k1")
+	dir, k1 := tempDir(t), newKey()
+	over := hanging(t, dir, k1)
 	k := begin(t, dir)
-	k.Watch("k1", "s1", time.Second, sinceBoot(t))
+	k.Watch(k1, "s1", time.Second, sinceBoot(t))
 	k.Close()
 	ends(t, over)
 	requireNoKeeper(t, dir)
@@ -126,17 +131,17 @@ func TestKeepsWithoutDaemon(t *testing.T) {
 // The next daemon takes over, with its own keeper.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
-	dir := tempDir(t)
-	over := hanging(t, dir, "k1")
+	dir, k1 := tempDir(t), newKey()
+	over := hanging(t, dir, k1)
 	first := begin(t, dir)
-	first.Watch("k1", "s1", 3*time.Second, sinceBoot(t))
+	first.Watch(k1, "s1", 3*time.Second, sinceBoot(t))
 	first.Close()
 	second := begin(t, dir)
-	second.Watch("k1", "s1", 3*time.Second, sinceBoot(t)+time.Hour)
+	second.Watch(k1, "s1", 3*time.Second, sinceBoot(t)+time.Hour)
 	require.Eventually(t, func() bool { return len(keepers(t, dir)) == 1 }, patience,
 		10*time.Millisecond, "the first ends, although its lease is not over")
 	require.Empty(t, over)
-	second.Watch("k1", "s1", time.Millisecond, 0)
+	second.Watch(k1, "s1", time.Millisecond, 0)
 	ends(t, over)
 	second.Close()
 	requireNoKeeper(t, dir)
