@@ -58,7 +58,7 @@ type Config struct {
 	Ephemeral bool
 	// MinBackoff and MaxBackoff are the least and the most to wait before a node
 	// that could not be reached is tried again. 0: [DefaultMinBackoff] and
-	// [DefaultMaxBackoff].
+	// [DefaultMaxBackoff]. With a Lease it is a quarter of that at most.
 	MinBackoff, MaxBackoff time.Duration
 	// Validate checks jobs before anything starts, since only the daemons know what
 	// they can run: that of the executor they have, as a rule. Nil: what no daemon
@@ -123,6 +123,10 @@ func (c Config) withDefaults() (Config, error) {
 	fill("Margin", &c.Margin, DefaultMargin)
 	fill("MinBackoff", &c.MinBackoff, DefaultMinBackoff)
 	fill("MaxBackoff", &c.MaxBackoff, max(DefaultMaxBackoff, c.MinBackoff))
+	if c.Lease > 0 {
+		// Or leases would end while a node is there again and nobody knows.
+		c.MaxBackoff = min(c.MaxBackoff, c.Lease/4)
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -39,6 +39,7 @@ type daemon struct {
 	tasks    map[string]*task
 	rev      uint64
 	changed  chan struct{}
+	ticket   time.Time      // when the last one was issued
 	asked    map[string]int // requests, by method and path
 	requests []string       // the same, in order
 	judge    func(*wire.Submission) *wire.Answer
@@ -77,7 +78,9 @@ func newDaemon(t *testing.T, name string) *daemon {
 	mux.HandleFunc("GET /api/v1/health", func(w http.ResponseWriter, _ *http.Request) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.write(w, d.health)
+		h := d.health
+		h.Capacity.Own = nil // only in streams
+		d.write(w, h)
 	})
 	mux.HandleFunc("POST /api/v1/tasks", d.submit)
 	mux.HandleFunc("GET /api/v1/results", d.results)
@@ -253,6 +256,9 @@ func (d *daemon) counted(h http.Handler) http.Handler {
 			panic("no protocol or session: " + what)
 		}
 		w.Header().Set(wire.HeaderProtocol, "1")
+		d.mu.Lock()
+		d.ticket = time.Now()
+		d.mu.Unlock()
 		w.Header().Set(wire.HeaderTicket, "t-"+strconv.FormatInt(time.Now().UnixNano(), 10))
 		d.mu.Lock()
 		between := d.between

@@ -107,7 +107,8 @@ func (n *node) connected(
 	if n.talk != nil && len(n.talk.expect) > 0 {
 		n.talk.cancel(errSilent) // it may hang on what has just been given up
 	}
-	n.capacity(&h.Capacity)
+	// What it has comes with the stream, which says what of it is ours.
+	n.place()
 	n.wake()
 }
 
