@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,6 +185,75 @@ func requireBounded(t *testing.T, e *fork.Executor, job dag.Job) {
 	_, err := fmt.Sscan(stdout, &n)
 	require.NoError(t, err, stdout)
 	require.Less(t, n, 50, stdout)
+}
+
+// Whatever attempts did in the groups that they had, those who come after them do not
+// notice.
+func TestNobodyNotices(t *testing.T) { // E1, E6
+	t.Parallel()
+	source := *seed
+	if source == 0 {
+		source = rand.Uint64()
+	}
+	t.Logf("-seed=%d", source)
+	for way, e := range waysToLimit(t) {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			const workers, each = 4, 12
+			done := make(chan error)
+			for w := range workers {
+				go func() {
+					random := rand.New(rand.NewPCG(source, uint64(w)))
+					var err error
+					for range each {
+						err = errors.Join(err, anything(e, random))
+					}
+					done <- err
+				}()
+			}
+			for range workers {
+				require.NoError(t, <-done)
+			}
+		})
+	}
+}
+
+// anything runs one of the things that may happen in a group, and reports what should
+// not have come of it.
+func anything(e *fork.Executor, random *rand.Rand) error {
+	memory := strconv.Itoa(200 << 20)
+	kinds := []struct {
+		want string
+		job  dag.Job
+		stop bool
+	}{
+		{"success", helper("exit", "0"), false},
+		{"success", helper("exit", "0"), false},
+		{"failure (exit 3)", helper("exit", "3"), false},
+		{"failure (SIGKILL)", helper("signal", "9"), false},
+		{"success", helper("spawn", "scol", "trap"), false},
+		{"success", helper("spawn", "o", "hang"), false},
+		{"failure (out of memory)", helper("memory", memory), false},
+		{"failure (SIGTERM)", helper("hang"), true},
+	}
+	kind := kinds[random.IntN(len(kinds))]
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	a := attempt(kind.job)
+	if kind.job.Command[2] == "memory" || random.IntN(2) == 0 {
+		a.Job.Resources = limited
+	}
+	if kind.stop {
+		a.Stdout = writerFunc(func(p []byte) (int, error) {
+			cancel()
+			return len(p), nil
+		})
+	}
+	r, err := e.Run(ctx, a)
+	if err == nil && (r.String() != kind.want || len(r.Left)+len(r.Unenforced) > 0) {
+		err = fmt.Errorf("%q is %+v, and not %s", kind.job.Command[2:], r, kind.want)
+	}
+	return err
 }
 
 // What the kernel is asked for, whatever numbers a job has.

@@ -32,7 +32,8 @@
 // Making and removing groups takes about as much time as starting a process. A group
 // that an attempt has left behind as it was found is given to the next one: it is
 // empty, nobody was killed in it, it has little memory left that is counted in it, its
-// processor time was not exhausted, and no groups were made in it. A moment after the last group was released all of them are removed.
+// processor time was not exhausted, and no groups were made in it. A moment after the last
+// group was released all of them are removed.
 //
 // # Limits of this
 //
