@@ -39,7 +39,9 @@ func (a *Agent) serveBatch(w http.ResponseWriter, r *http.Request) {
 	}
 	for more := true; more; {
 		more = b.read()
-		if _, err := w.Write(b.answer()); err != nil {
+		answers := b.answer()
+		patiently(rc)
+		if _, err := w.Write(answers); err != nil {
 			return
 		}
 		if err := rc.Flush(); err != nil {

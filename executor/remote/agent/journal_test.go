@@ -183,12 +183,9 @@ func TestCloseOfAClaimThatFails(t *testing.T) {
 		d, disk := bootFragile(t, dir, executor.RunFunc(h.run))
 		slow := make(chan struct{})
 		disk.slow.Store(&slow)
-		put, closed := make(chan answer, 1), make(chan answer, 1)
-		go func() { put <- d.put(t, "s", "k", `{"job":{}}`) }()
+		put := d.askAside(t, http.MethodPut, wire.PathTask+"k", `{"job":{}}`)
 		<-slow
-		go func() {
-			closed <- d.ask(t, "s", http.MethodDelete, wire.PathTask+"k?wait=30s", "")
-		}()
+		closed := d.askAside(t, http.MethodDelete, wire.PathTask+"k?wait=30s", "")
 		d.until(t, "k", func(st wire.State) bool { return st.Stopping })
 		if ambiguous {
 			disk.ambiguous.Store(true)
@@ -196,9 +193,9 @@ func TestCloseOfAClaimThatFails(t *testing.T) {
 			disk.full.Store(true)
 		}
 		slow <- struct{}{}
-		require.Equal(t, http.StatusServiceUnavailable, (<-put).status)
+		require.Equal(t, http.StatusServiceUnavailable, <-put)
 		if !ambiguous {
-			require.Equal(t, http.StatusServiceUnavailable, (<-closed).status,
+			require.Equal(t, http.StatusServiceUnavailable, <-closed,
 				"it is not on the disk")
 			disk.full.Store(false)
 		}

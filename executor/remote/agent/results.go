@@ -136,14 +136,20 @@ func send(w http.ResponseWriter, rc *http.ResponseController, st *stream) bool {
 	if len(st.buf) == 0 {
 		return true
 	}
-	// What takes no deadlines is not a connection, but a test.
-	_ = rc.SetWriteDeadline(time.Now().Add(writePatience))
+	patiently(rc)
 	_, err := w.Write(st.buf)
 	st.buf = st.buf[:0]
 	if cap(st.buf) > 4*mostKept {
 		st.buf = nil
 	}
 	return err == nil && rc.Flush() == nil
+}
+
+// patiently bounds how long what is written next may take, so that a client that reads
+// nothing any more holds nothing. The server takes that back for the next request.
+func patiently(rc *http.ResponseController) {
+	// What takes no deadlines is not a connection, but a test.
+	_ = rc.SetWriteDeadline(time.Now().Add(writePatience))
 }
 
 // collect finds what has changed since the last time, in order.

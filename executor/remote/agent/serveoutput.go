@@ -94,6 +94,15 @@ func (a *Agent) sendOutput(w http.ResponseWriter, out *output, first, last int64
 	h["Content-Type"] = []string{"application/octet-stream"}
 	h["Content-Length"] = []string{strconv.FormatInt(end-first, 10)}
 	w.WriteHeader(status)
-	// An error is that of the client, or shows in the length.
-	_, _ = io.Copy(w, io.NewSectionReader(from, first, end-first))
+	rc := http.NewResponseController(w)
+	for ; first < end; first += outputPart {
+		patiently(rc)
+		part := io.NewSectionReader(from, first, min(end-first, outputPart))
+		if n, err := io.Copy(w, part); err != nil || n < part.Size() {
+			return // it is the client's, or shows in the length
+		}
+	}
 }
+
+// outputPart is what is written of an output within [writePatience].
+const outputPart = 256 << 10

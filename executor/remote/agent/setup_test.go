@@ -100,6 +100,26 @@ func (d *daemon) do(tb testing.TB, req *http.Request) answer {
 	return answer{resp.StatusCode, resp.Header, data}
 }
 
+// askAside makes a request while the test goes on. It yields the status, 0 if there was
+// no answer.
+func (d *daemon) askAside(tb testing.TB, method, path, body string) <-chan int {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), method, d.url+path,
+		strings.NewReader(body))
+	require.NoError(tb, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(wire.HeaderSession, "s")
+	status := make(chan int, 1)
+	go func() {
+		defer close(status)
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			status <- resp.StatusCode
+			_ = resp.Body.Close()
+		}
+	}()
+	return status
+}
+
 func (d *daemon) put(tb testing.TB, session, key, body string) answer {
 	tb.Helper()
 	return d.ask(tb, session, http.MethodPut, wire.PathTask+key, body)
