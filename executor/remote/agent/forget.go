@@ -40,6 +40,7 @@ func (a *Agent) mayForget(keys []string) {
 // after this one.
 func (a *Agent) forget() {
 	const longest = time.Minute
+	const company = 100 * time.Millisecond // what is over meanwhile is told together
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	pause := time.Duration(0)
@@ -51,6 +52,11 @@ func (a *Agent) forget() {
 		select {
 		case <-a.forgetter.wake:
 		case <-again:
+		case <-a.ending:
+			return
+		}
+		select {
+		case <-time.After(company):
 		case <-a.ending:
 			return
 		}
