@@ -503,3 +503,27 @@ func TestConfig(t *testing.T) {
 	_, err = agent.New(t.Context(), agent.Config{Dir: dir, Executor: executor.RunFunc(nothing)})
 	require.ErrorIs(t, err, statelog.ErrActive)
 }
+
+// Who hears that an attempt has ended has room for another: what it had is given back
+// before that is told.
+func TestRoomComesBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{
+		"ended": nil, "not started": &executor.NotStartedError{Err: errors.New("x")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := boot(t, agent.Config{Executor: executor.RunFunc(
+				func(context.Context, *executor.Attempt) (executor.Result, error) {
+					return executor.Result{}, err
+				})})
+			states := make(chan string, 1)
+			stop := d.Allocator().Notify(func() {
+				states <- d.ask(t, "", http.MethodGet, wire.PathTask+"k", "").state(t).State
+			})
+			defer stop()
+			require.Equal(t, http.StatusCreated, d.put(t, "s", "k", `{"job":{}}`).status)
+			require.Equal(t, wire.Accepted, <-states)
+		})
+	}
+}

@@ -198,20 +198,31 @@ func (a *Agent) left(at *attempt, sub *wire.Submission, cause, err error) bool {
 
 // notStarted is for what was certainly not started: the key may be submitted again.
 func (a *Agent) notStarted(at *attempt, e *executor.NotStartedError) {
+	a.free(at)
 	a.mu.Lock()
 	if at.stopped != "" {
 		a.mu.Unlock()
 		a.over(at, executor.Result{}, e)
 		return
 	}
-	room := a.refuse(at, e.Err, e.RetryAfter)
+	defer a.mu.Unlock()
+	a.refuse(at, e.Err, e.RetryAfter)
 	a.rested()
-	a.mu.Unlock()
-	room.Release()
 }
 
-// refuse notes that an attempt was not started. The caller releases the lease. a.mu is
-// held.
+// free gives back what an attempt has leased. It comes before its end is told, so that
+// who hears of that has room for another.
+func (a *Agent) free(at *attempt) {
+	a.mu.Lock()
+	room := at.vacate()
+	a.mu.Unlock()
+	if room != nil {
+		room.Release()
+	}
+}
+
+// refuse notes that an attempt was not started. The caller releases the lease, if there
+// is one. a.mu is held.
 func (a *Agent) refuse(at *attempt, why error, retryAfter time.Duration) *capacity.Lease {
 	at.phase, at.live, at.sub = notStarted, false, nil
 	at.reason, at.retryAfter, at.endedAt = cut(why.Error()), retryAfter, time.Now()
@@ -242,7 +253,9 @@ func classed(res executor.Result, err, cause error) (executor.Result, error) {
 // over notes the end of an attempt.
 func (a *Agent) over(at *attempt, res executor.Result, err error) {
 	told := &wire.Outcome{Result: bounded(res), Failure: boundedFailure(wire.NewFailure(err))}
+	a.free(at)
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	if end := at.deadline(); at.stopped == "" && end > 0 && end <= sinceBoot() &&
 		(told.Failure != nil || !told.Result.OK()) {
 		// The keeper has stopped it while this daemon stood still.
@@ -257,7 +270,6 @@ func (a *Agent) over(at *attempt, res executor.Result, err error) {
 	a.open--
 	a.ended++
 	a.touch(at)
-	room := at.vacate()
 	if a.journal != nil {
 		rec := endedRecord(at)
 		a.journal.add(lazy, func(f *flight) {
@@ -266,8 +278,6 @@ func (a *Agent) over(at *attempt, res executor.Result, err error) {
 		})
 	}
 	a.rested()
-	a.mu.Unlock()
-	room.Release()
 }
 
 // inline tells short outputs with the outcome.
