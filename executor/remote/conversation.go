@@ -102,6 +102,7 @@ func (n *node) submit(ctx context.Context, now time.Time) task {
 // takeBatch takes what fits from the queue.
 func (n *node) takeBatch() (batch []*entry, body []byte) {
 	taken := 0
+	body = n.written[:0] // a pipe has let go of it when Write returns
 	for _, e := range n.queue {
 		if len(batch) == maxBatch || len(body) > maxBatchBytes {
 			break
@@ -119,6 +120,9 @@ func (n *node) takeBatch() (batch []*entry, body []byte) {
 		e.maybe++
 	}
 	n.queue = slices.Delete(n.queue, 0, taken)
+	if n.written = body; cap(body) > 2*maxBatchBytes {
+		n.written = nil
+	}
 	return batch, body
 }
 

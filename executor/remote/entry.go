@@ -85,6 +85,9 @@ func (n *node) lost(why string) error {
 	return &executor.LostError{Err: fmt.Errorf("remote: node %q: %s", n.name, why)}
 }
 
+// usualBody is what most submissions have room in.
+const usualBody = 320
+
 // join registers a call of Run. closing: the key is to be closed.
 func (n *node) join(a *executor.Attempt, sub *wire.Submission, closing bool) (*waiter, error) {
 	n.mu.Lock()
@@ -93,7 +96,7 @@ func (n *node) join(a *executor.Attempt, sub *wire.Submission, closing bool) (*w
 	if e == nil {
 		journal, boot, ref := splitRef(a.Ref)
 		sub.Ref, sub.Resumed = ref, false // see entry.submission
-		body, err := sub.Append(nil)
+		body, err := sub.Append(make([]byte, 0, usualBody))
 		if err != nil {
 			return nil, executor.Permanent(fmt.Errorf("remote: %w", err))
 		}

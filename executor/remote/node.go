@@ -50,12 +50,13 @@ type node struct {
 	renewAt  time.Time
 	detached bool // something was left there, and may go on
 
-	talk   *conversation // in which is submitted. Nil: there is none
-	queue  []*entry      // to be submitted
-	closes []*entry      // to be closed
-	polls  []*entry      // to be asked for
-	later  []*entry      // to be submitted at their retryAt
-	acks   []*acking
+	talk    *conversation // in which is submitted. Nil: there is none
+	queue   []*entry      // to be submitted
+	written []byte        // of the sender, to be used again
+	closes  []*entry      // to be closed
+	polls   []*entry      // to be asked for
+	later   []*entry      // to be submitted at their retryAt
+	acks    []*acking
 }
 
 // newNode has mu of the Executor held.
