@@ -60,16 +60,11 @@ func forkExec(
 	ctx context.Context, c command, fds []uintptr, pidfd *int,
 ) (pid int, err error) {
 	attr := &syscall.ProcAttr{Dir: c.dir, Env: c.env, Files: fds, Sys: ownGroup(pidfd)}
-	err = c.cgroup.Start(attr.Sys, func() error {
-		pid, err = execute(ctx, c, attr)
-		return err
-	})
-	return pid, err
-}
-
-func execute(ctx context.Context, c command, attr *syscall.ProcAttr) (int, error) {
 	for pause := time.Millisecond; ; pause *= 2 {
-		pid, err := syscall.ForkExec(c.path, c.argv, attr)
+		err = c.cgroup.Start(attr.Sys, func() error {
+			pid, err = syscall.ForkExec(c.path, c.argv, attr)
+			return err
+		})
 		if !errors.Is(err, unix.ETXTBSY) || pause > 64*time.Millisecond {
 			return pid, err
 		}

@@ -15,6 +15,7 @@ type file struct {
 	path string
 	keep bool
 	fd   int // 0: not open
+	buf  []byte
 }
 
 // open returns a descriptor.
@@ -56,13 +57,16 @@ func (f *file) write(value string) error {
 	return err
 }
 
-// read returns the beginning of the file, which for those of groups is all of it.
+// read returns the beginning of the file, which for those of groups is all of it, until
+// it is called again.
 func (f *file) read() ([]byte, error) {
-	buf := make([]byte, most)
+	if f.buf == nil {
+		f.buf = make([]byte, most)
+	}
 	n, err := f.use(unix.O_RDONLY, "read", func(fd int) (int, error) {
-		return unix.Pread(fd, buf, 0)
+		return unix.Pread(fd, f.buf, 0)
 	})
-	return buf[:n], err
+	return f.buf[:n], err
 }
 
 // number returns the number in the file, or what is given if there is none.
