@@ -53,6 +53,7 @@ func openSpace(c Config) (*space, error) {
 		return nil, &Error{Do: "note", Err: err}
 	}
 	for _, p := range places {
+		sweep(p.dir)
 		if len(s.hierarchies) > 0 && slices.Equal(p.controllers, []string{freezer}) {
 			continue // processes are found and killed in the first
 		}
@@ -106,7 +107,6 @@ func (s *space) refuse(p place, err error) {
 
 // take makes the directory of the owner in a place, and finds out what it is good for.
 func (s *space) take(p place) (*hierarchy, error) {
-	sweep(p.dir)
 	fd, err := own(p.dir, s.name)
 	if err != nil {
 		return nil, err
