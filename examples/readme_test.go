@@ -87,7 +87,7 @@ func TestGoOfTheREADME(t *testing.T) {
 		require.NoError(t, err)
 	}
 	code := blocks(t, "go")
-	require.Len(t, code, 5)
+	require.Len(t, code, 6)
 	for _, block := range code {
 		require.Condition(t, func() bool {
 			for _, source := range sources {

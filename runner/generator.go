@@ -43,10 +43,15 @@ func (e *engine) generated(a *attempt) ([]byte, error) {
 	return out, err
 }
 
-// badOutput makes a failure of a success (D7).
+// badOutput makes a failure of a success (D7). What the executor says of it may be
+// why: that the output could not be read, for example.
 func badOutput(o *plan.Outcome, err error) {
+	reason := "generator output: " + dag.Locate(o.Output, err).Error()
+	if o.Reason != "" {
+		reason += "; " + o.Reason
+	}
 	o.Class = statelog.BadOutput
-	o.Reason = "generator output: " + dag.Locate(o.Output, err).Error()
+	o.Reason = reason
 	o.Output = nil
 }
 

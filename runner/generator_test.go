@@ -35,6 +35,19 @@ func TestGeneratorSplicesBeforeItsChildren(t *testing.T) { // D7, D8
 	require.Equal(t, 5, report.Counts[runner.Completed])
 }
 
+// What the executor says of an output that cannot be used is part of the reason.
+func TestBadGeneratorOutputKeepsTheMessage(t *testing.T) { // D7
+	t.Parallel()
+	ex := &recorder{do: func(context.Context, *attempt) (result, error) {
+		return result{Message: "output that cannot be read here"}, nil
+	}}
+	d := tasks(task("gen"))
+	d.Tasks[0].Generator = true
+	_, err := (&runner.Runner{Executor: ex}).Run(t.Context(), d)
+	require.ErrorContains(t, err, "it printed nothing")
+	require.ErrorContains(t, err, "output that cannot be read here")
+}
+
 func TestBadGeneratorOutputChangesNothing(t *testing.T) { // D7
 	t.Parallel()
 	for name, output := range map[string]string{

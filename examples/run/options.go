@@ -26,6 +26,7 @@ type options struct {
 	run      string
 	retry    bool
 	executor string
+	shared   string
 	parallel int
 	failFast bool
 	graph    string
@@ -42,10 +43,16 @@ Runs the DAG in FILE ("-": the standard input) and reports what became of it.
                        the run ends with the program)
   -run ID              the ID of the run (default: a new one)
   -retry               run again what failed of a run that the log has
-  -executor fork|sim   fork runs commands on this machine (default); sim runs
-                       nothing: all tasks succeed at once, generators add none
+  -executor fork|slurm|sim
+                       fork runs commands on this machine (default); slurm as
+                       jobs of the cluster that this machine can submit to; sim
+                       runs nothing: all tasks succeed at once, generators add
+                       none
+  -shared DIR          for slurm: a directory that this machine and all nodes
+                       have (default: daggy-slurm in the home directory)
   -parallel N          cores to share out; a job takes one unless it asks for
-                       others (default: all of this machine)
+                       others (default: all of this machine). For slurm: jobs
+                       in the queue at once (default: 5000)
   -fail-fast           stop everything at the first failure
   -graph mermaid|dot   print the graph and run nothing
   -report text|json    the form of the report (default text)
@@ -63,7 +70,8 @@ func parseFlags(args []string) (*options, error) {
 	nonEmpty(fs, &o.log, "log", "a directory")
 	nonEmpty(fs, &o.run, "run", "an ID")
 	fs.BoolVar(&o.retry, "retry", false, "")
-	choice(fs, &o.executor, "executor", "fork", "sim")
+	choice(fs, &o.executor, "executor", "fork", "slurm", "sim")
+	nonEmpty(fs, &o.shared, "shared", "a directory")
 	fs.Func("parallel", "", o.setParallel)
 	fs.BoolVar(&o.failFast, "fail-fast", false, "")
 	choice(fs, &o.graph, "graph", "mermaid", "dot")
@@ -72,6 +80,9 @@ func parseFlags(args []string) (*options, error) {
 	err := fs.Parse(args)
 	if err == nil && fs.NArg() != 1 {
 		err = fmt.Errorf("want one FILE, got %d; flags come before it", fs.NArg())
+	}
+	if err == nil && o.shared != "" && o.executor != "slurm" {
+		err = errors.New("-shared is for -executor slurm")
 	}
 	if err == nil && o.retry && (o.log == "" || o.run == "") {
 		err = errors.New("-retry needs -log and -run, which say what to retry")
@@ -138,6 +149,9 @@ func (o *options) read(stdin io.Reader) ([]byte, error) {
 
 // runner wires what the options say.
 func (o *options) runner(d *dag.DAG) *runner.Runner {
+	if o.executor == "slurm" {
+		return o.onSlurm()
+	}
 	local := fork.New(o.processes())
 	r := &runner.Runner{Executor: local, FailFast: o.failFast}
 	if o.executor == "sim" {

@@ -4,72 +4,80 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor/slurm/internal/evidence"
 )
 
-// An inquiry is what accounting said of jobs.
-type inquiry struct {
-	at   time.Time
-	jobs map[jobName][]evidence.Job
-}
-
-// account returns what accounting says of a job of the item. The zero Job: there
-// is no accounting, or it does not know. One question is asked for all jobs that
-// are missing at a time.
-func (k *keeper) account(it *item, id string) evidence.Job {
-	k.accounting.Lock()
-	defer k.accounting.Unlock()
-	find := func() (evidence.Job, bool) {
-		for _, n := range k.picture(it).names {
-			for _, j := range k.inquiry.jobs[n] {
-				if j.ID == id {
-					return j, true
-				}
-			}
+// inquire has accounting asked what became of an item, together with what else is
+// missing then. It reports whether that was done, and the job of this ID if
+// accounting has it.
+func (k *keeper) inquire(it *item, id string) (evidence.Job, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if it.inquiry == notAsked {
+		it.inquiry = toAsk
+	}
+	for _, j := range it.account {
+		if j.ID == id {
+			return j, true
 		}
-		return evidence.Job{}, false
 	}
-	j, ok := find()
-	if ok || time.Since(k.inquiry.at) < k.e.config.Interval {
-		return j
-	}
-	k.inquire()
-	j, _ = find()
-	return j
+	return evidence.Job{}, it.inquiry == answered
 }
 
-// inquire asks accounting for all jobs that have gone from the queue.
-func (k *keeper) inquire() {
+// An inquiry is how far it is with asking accounting about an item.
+type inquiry uint8
+
+const (
+	notAsked inquiry = iota
+	toAsk
+	answered // or there is nobody to ask
+)
+
+// askAccounting asks accounting about all items that wait for that.
+func (k *keeper) askAccounting(ctx context.Context) {
 	k.mu.Lock()
 	accounting := k.cluster.Accounting
 	var names []string
 	for _, it := range k.items {
-		if it.quiet > 0 {
-			for _, n := range it.names {
-				names = append(names, n.name)
-			}
+		if it.inquiry != toAsk {
+			continue
+		}
+		for _, n := range it.names {
+			names = append(names, n.name)
 		}
 	}
 	k.mu.Unlock()
-	k.inquiry = inquiry{at: time.Now(), jobs: map[jobName][]evidence.Job{}}
-	if !accounting || len(names) == 0 {
+	if len(names) == 0 {
 		return
 	}
 	slices.Sort(names)
-	names = slices.Compact(names)
-	a, err := k.e.ask(context.Background(), "", "sacct", "--noheader", "--parsable2",
-		"--allocations", "--duplicates", "--starttime=now-30days",
-		"--name="+strings.Join(names, ","), "--format="+evidence.AccountingFormat)
-	if err != nil || a.Exit != 0 {
-		return // what is not known is not there
+	var out []byte
+	if accounting {
+		a, err := k.e.ask(ctx, "", "sacct", "--noheader", "--parsable2", "--allocations",
+			"--duplicates", "--starttime=now-30days", "--format="+evidence.AccountingFormat,
+			"--name="+strings.Join(slices.Compact(names), ","))
+		if err == nil && a.Exit == 0 {
+			out = a.Stdout
+		} // Else what it knows is not known, which is no worse than no accounting.
 	}
-	evidence.Accounting(a.Stdout, func(name string, index int, j evidence.Job) {
-		n := jobName{name, index}
-		k.inquiry.jobs[n] = append(k.inquiry.jobs[n], j)
+	if ctx.Err() != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	evidence.Accounting(out, func(name string, index int, j evidence.Job) {
+		if it := k.names[jobName{name, index}]; it != nil && it.inquiry == toAsk {
+			it.account = append(it.account, j)
+		}
 	})
+	for _, it := range k.items {
+		if it.inquiry == toAsk {
+			it.inquiry = answered
+			it.wake()
+		}
+	}
 }
 
 // unenforced names the resources that the job asks for and this cluster does

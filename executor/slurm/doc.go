@@ -82,8 +82,8 @@
 // # What is asked of the controller
 //
 //   - One squeue for each [Config.Interval], for all jobs together, and none while
-//     there are none. While it fails it is asked less and less, down to once a
-//     minute.
+//     there are none. While it fails it is asked less and less, down to a tenth of
+//     that.
 //   - One sbatch for each task, or for [Config.ArraySize] of its instances: those
 //     that come within [Config.ArrayWait] of each other and ask for the same are an
 //     array. At most three at the same time, [Config.SubmitRate] in a second, and

@@ -49,8 +49,10 @@ type item struct {
 	// the first of which was at quietSince.
 	quiet      int
 	quietSince time.Time
-	failed     error  // it cannot be submitted
-	text       string // why it waits here
+	inquiry    inquiry
+	account    []evidence.Job // what accounting has of it
+	failed     error          // it cannot be submitted
+	text       string         // why it waits here
 }
 
 // A picture is what an item was like at one time.

@@ -33,9 +33,6 @@ type keeper struct {
 	// unwatched: new files are found by listing alone. For tests in virtual time, in
 	// which nobody can wait for the kernel.
 	unwatched bool
-
-	accounting sync.Mutex // guards inquiry, and is held while accounting is asked
-	inquiry    inquiry
 }
 
 // A session is a time in which there are calls of Run.

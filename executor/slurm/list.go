@@ -14,9 +14,11 @@ import (
 	"github.com/daggy-go/daggy/executor/slurm/internal/evidence"
 )
 
-// maxInterval is the longest time between two listings while they fail, unless
-// the interval itself is longer.
-const maxInterval = time.Minute
+// slowest is the longest time between two listings, or two submissions, while
+// they fail: ten intervals, and no more than a minute unless the interval is.
+func (e *Executor) slowest() time.Duration {
+	return max(e.config.Interval, min(10*e.config.Interval, time.Minute))
+}
 
 // list lists the queue at intervals until ctx ends.
 func (k *keeper) list(ctx context.Context) {
@@ -35,12 +37,13 @@ func (k *keeper) list(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			wait = min(2*wait, max(interval, maxInterval))
+			wait = min(2*wait, k.e.slowest())
 			k.e.config.Logger.Warn("the queue cannot be listed", slog.Any("err", err))
 		default:
 			wait = interval
 		}
 		k.setDown(err)
+		k.askAccounting(ctx)
 		k.reports()
 		timer.Reset(wait)
 	}
@@ -54,10 +57,16 @@ func (k *keeper) setDown(err error) {
 	if err != nil {
 		k.downtime = "Slurm does not say what is in its queue: " + err.Error()
 	}
-	if (was == "") != (err == nil) {
-		for _, it := range k.items {
-			it.wake()
-		}
+	if wasUp := was == ""; wasUp == (err == nil) {
+		return
+	}
+	for _, it := range k.items {
+		it.wake()
+	}
+	if err == nil && k.session != nil {
+		// It is there again, so that submissions need not wait any longer.
+		k.pause, k.failures = time.Time{}, 0
+		poke(k.session.submit)
 	}
 }
 

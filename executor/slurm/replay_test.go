@@ -28,6 +28,8 @@ type script struct {
 	calls [][]string
 	// queue is the answer of squeue, without the mark that begins each line.
 	queue slurm.Answer
+	// sacct is the answer of sacct. Nil: there is no accounting.
+	sacct []byte
 	// sbatch answers submissions, counted from 1. Nil: the number.
 	sbatch func(n int) slurm.Answer
 }
@@ -51,7 +53,15 @@ func (s *script) run(_ context.Context, argv []string, in string) (slurm.Answer,
 	case "scancel":
 		return slurm.Answer{}, nil
 	case "scontrol":
-		return slurm.Answer{Stdout: []byte("MaxArraySize = 501\nSLURM_VERSION = 22.05.8\n")}, nil
+		config := "MaxArraySize = 501\nSLURM_VERSION = 22.05.8\n"
+		if s.sacct != nil {
+			config += "AccountingStorageType = accounting_storage/slurmdbd\n"
+		}
+		return slurm.Answer{Stdout: []byte(config)}, nil
+	case "sacct":
+		if s.sacct != nil {
+			return slurm.Answer{Stdout: s.sacct}, nil
+		}
 	}
 	return slurm.Answer{Exit: 1, Stderr: []byte("Slurm accounting storage is disabled")}, nil
 }
@@ -192,8 +202,7 @@ func TestSilenceMeansNothing(t *testing.T) {
 				pass(24 * time.Hour)
 				c.goesOn(t)
 				asked := s.called("squeue")
-				require.Less(t, asked, 24*60+10)
-				require.Greater(t, asked, 24*60-10)
+				require.InDelta(t, 24*time.Hour/(10*slurm.DefaultInterval), asked, 10)
 				// Files count all the same.
 				write(t, dir, "exits", "key", reportOf1("key", 0, "-"))
 				pass(time.Minute)
@@ -264,6 +273,50 @@ func TestMissing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What became of jobs that were purged before anybody saw it, accounting knows: one
+// question for all of them.
+func TestAccounting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		words := map[string]string{
+			"TIMEOUT": "failure (time limit)", "OUT_OF_MEMORY": "failure (out of memory)",
+			"CANCELLED by 0": "failed", "NODE_FAIL": "lost", "RUNNING": "lost", "": "lost",
+		}
+		s := &script{sacct: []byte{}}
+		e, dir := setup(t, s)
+		calls := map[string]*call{}
+		for word := range words {
+			key := fmt.Sprintf("key-%d", len(calls))
+			a := attempt(key, dag.Command("true"))
+			a.Task = key
+			calls[word] = begin(t, e, a)
+			pass(time.Second)
+			claim := fmt.Sprintf("daggy-claim 1 job %d 0 n1\n", len(calls))
+			write(t, dir, "claims", key, claim)
+			if word != "" {
+				s.mu.Lock()
+				s.sacct = fmt.Appendf(s.sacct, "%d|%s|%s\n", len(calls), word, key)
+				s.sacct = fmt.Appendf(s.sacct, "%d.batch|%s|batch\n", len(calls), word)
+				s.mu.Unlock()
+			}
+		}
+		pass(2 * time.Minute)
+		for word, want := range words {
+			c := calls[word]
+			require.True(t, c.over(), word)
+			got := c.res.String()
+			if c.err != nil {
+				got = "failed"
+				if _, lost := errors.AsType[*executor.LostError](c.err); lost {
+					got = "lost"
+				}
+			}
+			require.Equal(t, want, got, word)
+		}
+		require.LessOrEqual(t, s.called("sacct"), 3)
+	})
 }
 
 // What the last state says of a job without a report.

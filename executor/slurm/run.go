@@ -403,7 +403,10 @@ func (r *run) over(v evidence.Verdict, fate evidence.Fate, text string) *outcome
 // missing asks accounting, where there is one, what became of a job that is not
 // in the queue any more.
 func (r *run) missing(v evidence.Verdict) *outcome {
-	j := r.e.keeper.account(r.item, r.claim.ID)
+	j, known := r.e.keeper.inquire(r.item, r.claim.ID)
+	if !known {
+		return nil // it is asked after the next listing
+	}
 	s := evidence.Lookup(j.State)
 	if s.Phase != evidence.Ended {
 		// Accounting lags, or has none: the controller's word is the later one.

@@ -34,8 +34,8 @@ type Config struct {
 	// before it is killed (SIGKILL). 0: [DefaultGrace]. Negative: no time at all.
 	Grace time.Duration
 	// Interval is the time from one listing of the queue to the next: there is one
-	// for all jobs. After one that failed it doubles, up to a minute. 0:
-	// [DefaultInterval].
+	// for all jobs. After one that failed it doubles, up to ten times, and up to a
+	// minute. 0: [DefaultInterval].
 	Interval time.Duration
 	// Missing is how long good listings of the queue, three at least, have to be
 	// without a job that has left no report before it is given up. It must be longer
@@ -115,9 +115,10 @@ type Executor struct {
 	badConfig error
 	keeper    keeper
 
-	mu     sync.Mutex // guards stores and probed
-	stores map[int]*store
-	probed error // of the last probe of Dir; errNotProbed before
+	mu      sync.Mutex // guards what follows
+	stores  map[int]*store
+	probed  error // of the last probe of Dir; errNotProbed before
+	tmpDirs map[string]error
 }
 
 var (
@@ -135,6 +136,7 @@ func New(c Config) *Executor {
 		engine:    engineName(),
 		real:      c.Commands == nil,
 		stores:    map[int]*store{},
+		tmpDirs:   map[string]error{},
 		probed:    errNotProbed,
 	}
 	if e.real {

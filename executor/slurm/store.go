@@ -326,7 +326,7 @@ func (e *Executor) store(uid int) (*store, error) {
 	if s != nil {
 		return s, nil
 	}
-	s, err := openStore(e.storeDir(uid), uid)
+	s, err := e.openStore(uid)
 	if err != nil {
 		return nil, fmt.Errorf("slurm: the shared directory: %w", err)
 	}
@@ -339,11 +339,16 @@ func (e *Executor) store(uid int) (*store, error) {
 	return s, nil
 }
 
-func (e *Executor) storeDir(uid int) string {
-	if uid < 0 {
-		return filepath.Join(e.config.Dir, "own")
+func (e *Executor) openStore(uid int) (*store, error) {
+	name := "own"
+	if uid >= 0 {
+		name = "user-" + strconv.Itoa(uid)
 	}
-	return filepath.Join(e.config.Dir, "user-"+strconv.Itoa(uid))
+	// Others go through it to what is theirs; nothing else in it is open to them.
+	if err := os.MkdirAll(e.config.Dir, 0o711); err != nil {
+		return nil, err
+	}
+	return openStore(filepath.Join(e.config.Dir, name), uid)
 }
 
 // allStores returns those that are there.

@@ -312,7 +312,7 @@ func (k *keeper) submissionEnded(batch []*item, s evidence.Submission, id, words
 		k.pause = time.Time{}
 	} else {
 		k.failures = min(k.failures+1, 10)
-		backoff := min(time.Second<<k.failures, maxInterval)
+		backoff := min(time.Second<<k.failures, max(k.e.slowest(), time.Second))
 		k.pause = time.Now().Add(backoff)
 	}
 	k.mu.Unlock()

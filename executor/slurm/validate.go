@@ -35,7 +35,7 @@ func (e *Executor) Validate(job dag.Job) error {
 	set, err := e.settingsOf(job.Options, e.defaults)
 	add(err)
 	add(set.take(job, e.config.Grace))
-	add(e.checkTmpDir(set))
+	add(e.checkTmpDir(set.tmpDir, set.uid))
 	return problems.ErrorOrNil()
 }
 
@@ -94,19 +94,44 @@ func (s *store) probe() error {
 }
 
 // checkTmpDir names a directory for output that cannot be one, as far as this
-// machine can tell: where it is not there, only the nodes may have it.
-func (e *Executor) checkTmpDir(set settings) error {
-	if set.tmpDir == "" {
+// machine can tell. Each is tried once.
+func (e *Executor) checkTmpDir(dir string, uid int) error {
+	if dir == "" {
 		return nil
 	}
-	if !filepath.IsAbs(set.tmpDir) {
-		return fmt.Errorf("slurm: option tmpDir: %q is not absolute", set.tmpDir)
+	if !filepath.IsAbs(dir) {
+		return fmt.Errorf("slurm: option tmpDir: %q is not absolute", dir)
 	}
-	info, err := os.Stat(set.tmpDir)
-	if err == nil && !info.IsDir() {
-		return fmt.Errorf("slurm: option tmpDir: %s is not a directory", set.tmpDir)
+	e.mu.Lock()
+	err, tried := e.tmpDirs[dir]
+	e.mu.Unlock()
+	if tried {
+		return err
 	}
-	return nil
+	if err = probeTmpDir(dir, uid); err != nil {
+		err = fmt.Errorf("slurm: option tmpDir: %w", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tmpDirs[dir] = err
+	return err
+}
+
+func probeTmpDir(dir string, uid int) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return nil //nolint:nilerr // only the nodes may have it
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory", dir)
+	case uid >= 0:
+		return nil // another user has to be able to write there
+	}
+	f, err := os.CreateTemp(dir, ".daggy-probe-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // engineName says who has taken a claim, for people.

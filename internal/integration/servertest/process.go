@@ -41,7 +41,9 @@ func start(tb testing.TB, cmd *exec.Cmd, log string) *process {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Setpgid = true
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
+	if cmd.SysProcAttr.Pdeathsig == 0 {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
+	}
 	require.NoError(tb, cmd.Start())
 	p := &process{cmd: cmd, ended: make(chan struct{})}
 	go func() {

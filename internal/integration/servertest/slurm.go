@@ -27,6 +27,9 @@ type SlurmConfig struct {
 	CPUs, MemoryMB int
 	// Settings are further lines of slurm.conf, which win.
 	Settings map[string]string
+	// Cgroups has jobs held to the memory that they ask for, by control groups of
+	// version 1. Only one cluster of a machine can have that at a time.
+	Cgroups bool
 }
 
 // Slurm is a private Slurm cluster on this machine: munged, slurmctld and several
@@ -34,6 +37,7 @@ type SlurmConfig struct {
 type Slurm struct {
 	dir    string
 	nodes  int
+	prefix string // of the names of nodes
 	munged *process
 	// Controller is slurmctld. It is embedded in nothing, since nodes can be paused
 	// too.
@@ -57,7 +61,12 @@ func StartSlurm(tb testing.TB, c SlurmConfig) *Slurm {
 	if os.Getuid() != 0 {
 		require.FailNow(tb, "a cluster takes root", "slurmd starts the jobs of any user")
 	}
-	s := &Slurm{dir: directory(tb, nil), nodes: c.Nodes, daemons: make([]*process, c.Nodes)}
+	s := &Slurm{
+		dir: directory(tb, nil), nodes: c.Nodes, daemons: make([]*process, c.Nodes), prefix: "n",
+	}
+	if c.Cgroups {
+		s.prefix = "cgroup" // slurmd names groups after its node
+	}
 	s.bin = map[string]string{
 		"munged":    program(tb, "munge", "/usr/sbin/munged"),
 		"slurmctld": program(tb, "slurmctld", "/usr/sbin/slurmctld"),
@@ -144,6 +153,18 @@ func (s *Slurm) configure(tb testing.TB, c SlurmConfig) {
 		"JobAcctGatherFrequency": "task=1", "JobAcctGatherParams": "OverMemoryKill",
 		"AccountingStorageType": "accounting_storage/none", "JobCompType": "jobcomp/none",
 	}
+	if c.Cgroups {
+		settings["ProctrackType"], settings["TaskPlugin"] = "proctrack/cgroup", "task/cgroup"
+		delete(settings, "JobAcctGatherParams")
+		require.NoError(tb, os.WriteFile(s.path("cgroup.conf"), []byte(`CgroupPlugin=cgroup/v1
+CgroupMountpoint=/sys/fs/cgroup
+ConstrainRAMSpace=yes
+ConstrainSwapSpace=yes
+AllowedSwapSpace=0
+MinRAMSpace=10
+`), 0o600))
+		tb.Cleanup(func() { s.removeGroups(tb) })
+	}
 	for name, value := range c.Settings {
 		settings[name] = value
 	}
@@ -152,7 +173,7 @@ func (s *Slurm) configure(tb testing.TB, c SlurmConfig) {
 		fmt.Fprintf(&b, "%s=%s\n", name, value)
 	}
 	for i := range c.Nodes {
-		fmt.Fprintf(&b, "NodeName=%s NodeHostname=%s NodeAddr=127.0.0.1 Port=%d", nodeName(i), host,
+		fmt.Fprintf(&b, "NodeName=%s NodeHostname=%s NodeAddr=127.0.0.1 Port=%d", s.node(i), host,
 			ports[i+1])
 		fmt.Fprintf(&b, " CPUs=%d RealMemory=%d\n", c.CPUs, c.MemoryMB)
 	}
@@ -160,13 +181,35 @@ func (s *Slurm) configure(tb testing.TB, c SlurmConfig) {
 	require.NoError(tb, os.WriteFile(s.path("slurm.conf"), b.Bytes(), 0o600))
 }
 
-func nodeName(i int) string { return "n" + strconv.Itoa(i+1) }
+func (s *Slurm) node(i int) string { return s.prefix + strconv.Itoa(i+1) }
+
+// removeGroups removes the empty groups that slurmd leaves.
+func (s *Slurm) removeGroups(tb testing.TB) {
+	tb.Helper()
+	for i := range s.nodes {
+		roots, err := filepath.Glob("/sys/fs/cgroup/*/slurm_" + s.node(i))
+		require.NoError(tb, err)
+		for _, root := range roots {
+			var dirs []string
+			_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+				if err == nil && d.IsDir() {
+					dirs = append(dirs, path)
+				}
+				return nil
+			})
+			for _, dir := range slices.Backward(dirs) {
+				_ = os.Remove(dir) // what is in use stays
+			}
+		}
+	}
+}
 
 func (s *Slurm) start(tb testing.TB, name string, args ...string) *process {
 	tb.Helper()
 	cmd := exec.Command(s.bin[name], args...)
 	prepare(cmd, s.dir, nil)
 	cmd.Env = append(s.Environ(), "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL // slurmctld ignores SIGQUIT
 	return start(tb, cmd, s.path("log", name))
 }
 
@@ -185,13 +228,13 @@ func (s *Slurm) StartController(tb testing.TB) {
 // controller knows that it is there.
 func (s *Slurm) StartNode(tb testing.TB, i int) {
 	tb.Helper()
-	require.NoError(tb, os.MkdirAll(s.path("spool", nodeName(i)), 0o755))
-	s.daemons[i] = s.start(tb, "slurmd", "-D", "-N", nodeName(i))
+	require.NoError(tb, os.MkdirAll(s.path("spool", s.node(i)), 0o755))
+	s.daemons[i] = s.start(tb, "slurmd", "-D", "-N", s.node(i))
 	s.daemons[i].await(tb, s.path("log", "slurmd"), func(ctx context.Context) error {
-		out, err := s.Output(ctx, "sinfo", "--noheader", "--nodes="+nodeName(i), "--format=%T")
+		out, err := s.Output(ctx, "sinfo", "--noheader", "--nodes="+s.node(i), "--format=%T")
 		if state := strings.TrimSpace(out); err == nil && state != "idle" && state != "mixed" &&
 			state != "allocated" {
-			err = fmt.Errorf("%s is %s", nodeName(i), state)
+			err = fmt.Errorf("%s is %s", s.node(i), state)
 		}
 		return err
 	})
@@ -286,7 +329,7 @@ func (s *Slurm) processes(tb testing.TB, i int) []jobProcess {
 			continue
 		}
 		keeper := bytes.HasPrefix(cmdline, []byte("slurmstepd"))
-		if keeper || has("SLURMD_NODENAME="+nodeName(i)) {
+		if keeper || has("SLURMD_NODENAME="+s.node(i)) {
 			found = append(found, jobProcess{pid, keeper})
 		}
 	}

@@ -73,11 +73,11 @@ func BenchmarkDifferent(b *testing.B) {
 			require.NoError(b, err)
 		}
 		hand += time.Since(start)
-		clear := func() {
+		cancelAll := func() {
 			_, err := cluster.Output(b.Context(), "scancel", "--user=root")
 			require.NoError(b, err)
 		}
-		clear()
+		cancelAll()
 		d := &dag.DAG{}
 		for i := range n {
 			d.Tasks = append(d.Tasks, dag.Task{
@@ -106,7 +106,7 @@ func BenchmarkDifferent(b *testing.B) {
 		ours += time.Since(start)
 		cancel()
 		require.NoError(b, g.Wait())
-		clear()
+		cancelAll()
 	}
 	rate := func(d time.Duration) float64 { return n * float64(b.N) / d.Seconds() }
 	b.ReportMetric(rate(hand), "by-hand/s")

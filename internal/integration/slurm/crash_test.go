@@ -159,7 +159,7 @@ func TestEnginesKilled(t *testing.T) {
 			over = true
 		case <-timer.C:
 			require.NoError(t, cmd.Process.Kill())
-			<-ended
+			require.Error(t, <-ended)
 			kills++
 		}
 		timer.Stop()

@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long anything may take, and only matters if that never comes.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
@@ -270,7 +270,8 @@ func TestCancel(t *testing.T) {
 	j := newJournal(t)
 	d := j.many(40, "exec sleep 600")
 	d.Tasks = append(d.Tasks, dag.Task{Name: "never", Job: dag.Job{
-		Command: []string{"true"}, Options: map[string]any{"minCPUs": 4, "priority": 1, "tasks": "2"},
+		Command: []string{"true"},
+		Options: map[string]any{"minCPUs": 4, "priority": 1, "tasks": "2"},
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	r := runner.Runner{Executor: slurm.New(cluster.config(t.TempDir()))}
@@ -299,7 +300,7 @@ func TestRefused(t *testing.T) {
 	}{
 		"partition": {map[string]any{"partition": "no-such"}, "invalid partition"},
 		"memory":    {map[string]any{"minMemoryMB": "999999"}, "Memory specification"},
-		"option":    {map[string]any{"extraArgs": []any{"--no-such-option"}}, "unrecognized option"},
+		"option":    {map[string]any{"extraArgs": []any{"--no-such"}}, "unrecognized option"},
 		"gres":      {map[string]any{"gres": "gpu:1"}, "Invalid generic resource"},
 	} {
 		t.Run(name, func(t *testing.T) {

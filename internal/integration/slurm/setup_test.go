@@ -2,6 +2,7 @@ package slurm_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -15,6 +16,9 @@ import (
 	"github.com/daggy-go/daggy/executor/slurm"
 	"github.com/daggy-go/daggy/internal/integration/servertest"
 )
+
+// long runs the tests that take minutes too.
+var long = flag.Bool("long", false, "run tests that take minutes")
 
 func TestMain(m *testing.M) {
 	executortest.Main() // this binary plays the jobs
