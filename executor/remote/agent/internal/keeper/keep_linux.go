@@ -109,13 +109,16 @@ func (g *guard) listen(from io.Reader, news chan<- struct{}) {
 func (g *guard) needless() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.orphan && (len(g.book.leases) == 0 || g.replaced())
+	return g.orphan && (len(g.book.leases) == 0 || g.relieved())
 }
 
-// replaced reports whether another keeper was put in charge.
-func (g *guard) replaced() bool {
+// relieved reports whether there is nothing to be done here any more: another keeper
+// is in charge, or nobody is, because the directory was removed. Without it nobody is to
+// be reached, and a new one would only be left behind. There are no leases before a
+// keeper is in charge.
+func (g *guard) relieved() bool {
 	id, err := os.ReadFile(filepath.Join(g.dir, fileName))
-	return err == nil && string(id) != g.id
+	return errors.Is(err, os.ErrNotExist) || err == nil && string(id) != g.id
 }
 
 // endOver ends what is over now, and returns how long to wait.
@@ -142,18 +145,39 @@ func (g *guard) end(key string) {
 	pause := time.NewTimer(0)
 	for {
 		<-pause.C
-		_, err := g.executor.Run(ctx, &executor.Attempt{
-			Key: key, Resumed: true, Stdout: io.Discard, Stderr: io.Discard,
-		})
-		_, lost := errors.AsType[*executor.LostError](err)
-		if err == nil || lost || errors.Is(err, errOver) {
-			break
+		switch relieved := g.relieved(); {
+		case relieved && g.orphaned():
+			return
+		case relieved: // or not in charge yet
+		default:
+			if g.close(ctx, key) {
+				return
+			}
 		}
-		pause.Reset(often) // the supervisor could not be reached
+		pause.Reset(often)
+	}
+}
+
+// close reports whether nothing runs under a key, nor ever will. If not, the supervisor
+// could not be reached.
+func (g *guard) close(ctx context.Context, key string) bool {
+	_, err := g.executor.Run(ctx, &executor.Attempt{
+		Key: key, Resumed: true, Stdout: io.Discard, Stderr: io.Discard,
+	})
+	_, lost := errors.AsType[*executor.LostError](err)
+	if err != nil && !lost && !errors.Is(err, errOver) {
+		return false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.book.done(key)
+	return true
+}
+
+func (g *guard) orphaned() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.orphan
 }
 
 // sinceBoot is the time since the machine was booted.

@@ -192,3 +192,16 @@ func TestKeeperIsGone(t *testing.T) {
 		})
 	}
 }
+
+// Nothing can be done in a directory that was removed, so nothing is kept there.
+func TestDirectoryIsGone(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	k := begin(t, dir)
+	require.NoError(t, os.RemoveAll(dir))
+	k.Watch("k1", "s1", time.Millisecond, 0)
+	k.Watch("k2", "s1", time.Hour, sinceBoot(t))
+	require.NoError(t, k.Sync())
+	k.Close()
+	requireNoKeeper(t, dir)
+}
