@@ -111,7 +111,7 @@ func (a *Agent) newKeeper() error {
 
 // watched has a lease kept. a.mu is held.
 func (a *Agent) watched(at *attempt) {
-	if k := a.keeping.keeper; k != nil && at.lease > 0 {
+	if k := a.keeping.keeper; k != nil && at.lease > 0 && at.open() {
 		k.Watch(at.key, at.session.id, at.lease, at.contact)
 	}
 }
