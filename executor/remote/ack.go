@@ -17,6 +17,10 @@ import (
 // up here, and their leases end.
 const ackAgain = 5 * time.Second
 
+// mostKeys is how many keys are in a request, so that an answer that names all of them
+// can be read.
+const mostKeys = 10_000
+
 // acking is some keys whose outcomes are recorded.
 type acking struct {
 	keys []string
@@ -91,7 +95,7 @@ func (n *node) acknowledge() task {
 	var keys []string
 	taken := 0
 	for _, a := range n.acks {
-		if taken > 0 && len(keys)+len(a.keys) > wire.MaxKeys {
+		if taken > 0 && len(keys)+len(a.keys) > mostKeys {
 			break
 		}
 		keys = append(keys, a.keys...)
@@ -127,7 +131,7 @@ func (n *node) acknowledge() task {
 
 // tell acknowledges keys and returns those that have not ended.
 func tell(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
-	if most := wire.MaxKeys; len(keys) > most {
+	if most := mostKeys; len(keys) > most {
 		open, err := tell(ctx, p, keys[:most])
 		if err != nil {
 			return nil, err

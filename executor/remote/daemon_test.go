@@ -92,9 +92,7 @@ func newDaemon(t *testing.T, name string) *daemon {
 	mux.HandleFunc("GET /api/v1/task/{key}/stderr", func(w http.ResponseWriter, r *http.Request) {
 		d.output(w, r, 1)
 	})
-	mux.HandleFunc("POST /api/v1/renew", func(w http.ResponseWriter, _ *http.Request) {
-		d.write(w, wire.Renewed{})
-	})
+	mux.HandleFunc("POST /api/v1/renew", d.renew)
 	mux.HandleFunc("POST /api/v1/ack", d.ack)
 	d.server = &http.Server{Handler: d.counted(mux), ErrorLog: log.New(io.Discard, "", 0)}
 	var serving sync.WaitGroup
@@ -425,7 +423,6 @@ func (d *daemon) ack(w http.ResponseWriter, r *http.Request) {
 		panic(err)
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	var answer wire.Acknowledged
 	for _, key := range keys {
 		t := d.tasks[key]
@@ -438,6 +435,25 @@ func (d *daemon) ack(w http.ResponseWriter, r *http.Request) {
 		}
 		t.state.State, t.state.Outcome = wire.Closed, nil
 	}
+	d.mu.Unlock()
+	d.write(w, answer)
+}
+
+func (d *daemon) renew(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	keys, err := wire.ParseKeys(body)
+	if err != nil {
+		panic(err)
+	}
+	d.mu.Lock()
+	var answer wire.Renewed
+	for _, key := range keys {
+		t := d.tasks[key]
+		if t == nil || t.session != r.Header.Get(wire.HeaderSession) {
+			answer.Missing = append(answer.Missing, key)
+		}
+	}
+	d.mu.Unlock()
 	d.write(w, answer)
 }
 

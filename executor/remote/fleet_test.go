@@ -258,6 +258,29 @@ func TestForgetMany(t *testing.T) {
 	})
 }
 
+// The answer can be read, although it names very many keys.
+func TestForgetManyThatAreOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newDaemon(t, "a")
+		e := open(t, remote.Config{}, a)
+		synctest.Wait()
+		keys := make([]string, 30_000)
+		a.set(func() {
+			for i := range keys {
+				keys[i] = strings.Repeat("k", 50) + strconv.Itoa(i)
+				a.tasks[keys[i]] = &task{state: wire.State{State: wire.Running}}
+			}
+		})
+		require.NoError(t, e.Forget(t.Context(), keys...))
+		for range 3 {
+			sleep(10 * time.Second)
+		}
+		require.Less(t, a.count("POST /api/v1/ack"), 100)
+		require.Empty(t, e.Nodes()[0].Trouble)
+	})
+}
+
 // What a stream says of a node that is being removed does not bring it back.
 func TestRemovedNodesStayAway(t *testing.T) {
 	t.Parallel()

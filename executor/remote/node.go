@@ -48,6 +48,7 @@ type node struct {
 	pauseTo  time.Time // nothing new before, and why
 	pauseWhy string
 	renewAt  time.Time
+	unsure   bool // some may have moved, and that was not heard
 	detached bool // something was left there, and may go on
 
 	talk    *conversation // in which is submitted. Nil: there is none
@@ -96,6 +97,7 @@ func (n *node) connected(
 	before := n.health
 	n.up, n.since, n.why, n.health, n.hangUp = true, time.Now(), "", *h, hangUp
 	n.failures, n.retryAt, n.pauseTo = 0, time.Time{}, time.Time{}
+	n.unsure = hello.Start == n.start
 	if hello.Start != n.start {
 		n.start, n.rev = hello.Start, 0
 		if before.Start != "" {

@@ -358,6 +358,34 @@ func TestMovedAndAcknowledged(t *testing.T) {
 	}
 }
 
+// That an attempt went to another engine is told once, and may be lost with the stream.
+func TestMovedUnheard(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		old, young := open(t, remote.Config{}, d), open(t, remote.Config{}, d)
+		first := start(t, old, "a", "k1")
+		synctest.Wait()
+		d.runs("k1")
+		synctest.Wait()
+		d.set(func() {
+			d.tasks["k1"].session = "another"
+			d.cut = true
+		})
+		d.hangUp()
+		synctest.Wait()
+		d.set(func() { d.cut = false })
+		sleep(time.Minute)
+		second := start(t, young, "a", "k1", resumed)
+		synctest.Wait()
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-second.done
+		require.NoError(t, second.err)
+		<-first.done
+		require.NoError(t, first.err)
+	})
+}
+
 // A stuck writer takes its time.
 type stuck struct{ gate chan struct{} }
 

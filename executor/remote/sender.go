@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -95,6 +96,9 @@ func (n *node) next(ctx context.Context) (task, time.Duration) {
 	case renew && !until(n.renewAt):
 		n.renewAt = now.Add(n.config.Lease / 3)
 		return n.renew, 0
+	case n.unsure:
+		n.unsure = false
+		return n.compare(), 0
 	case len(n.closes) > 0:
 		return n.closeOne(), 0
 	case len(n.queue) > 0:
@@ -178,6 +182,42 @@ func (n *node) renew(ctx context.Context, p *endpoint) error {
 	return p.fetch(ctx, request{
 		method: http.MethodPost, path: wire.PathRenew, body: []byte("{}"),
 	}, nil)
+}
+
+// compare finds out what has moved while there was no stream.
+func (n *node) compare() task {
+	var keys []string
+	for _, e := range n.entries {
+		if e.owned && !e.over {
+			keys = append(keys, e.key)
+		}
+	}
+	return func(ctx context.Context, p *endpoint) error {
+		for part := range slices.Chunk(keys, mostKeys) {
+			missing, err := missing(ctx, p, part)
+			n.mu.Lock()
+			n.unsure = n.unsure || err != nil
+			for _, key := range missing {
+				n.take(&wire.State{Key: key, State: wire.Moved})
+			}
+			n.mu.Unlock()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// missing returns those of the keys that the session does not own.
+func missing(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
+	body, err := json.Marshal(wire.Keys{Keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	var answer wire.Renewed
+	err = p.fetch(ctx, request{method: http.MethodPost, path: wire.PathRenew, body: body}, &answer)
+	return answer.Missing, err
 }
 
 // closeOne closes the first key that is to be.

@@ -85,14 +85,16 @@ func TestClientsThatDoNotRead(t *testing.T) {
 		}
 		const headers = " HTTP/1.1\r\nHost: localhost\r\nDaggy-Session: s\r\n" +
 			"Content-Type: application/json\r\n"
-		conn, resp, _ := ask("PUT /api/v1/task/k" + headers + //nolint:bodyclose // its connection is
+		//nolint:bodyclose // its connection is
+		conn, resp, _ := ask("PUT /api/v1/task/k" + headers +
 			"Content-Length: 10\r\n\r\n{\"job\":{}}")
 		require.Equal(t, http.StatusCreated, resp.StatusCode)
 		_, _ = io.Copy(io.Discard, resp.Body)
 		require.NoError(t, conn.Close())
 		synctest.Wait()
 
-		silent, resp, _ := ask("GET /api/v1/task/k/stdout" + headers + "\r\n") //nolint:bodyclose // its connection is
+		//nolint:bodyclose // its connection is
+		silent, resp, _ := ask("GET /api/v1/task/k/stdout" + headers + "\r\n")
 		require.Equal(t, http.StatusOK, resp.StatusCode)
 		<-time.After(5 * time.Minute)
 		_, err = io.ReadAll(resp.Body)
@@ -107,7 +109,8 @@ func TestClientsThatDoNotRead(t *testing.T) {
 		require.ErrorIs(t, err, io.ErrClosedPipe, "the answers are not read")
 		require.NoError(t, stuck.Close())
 
-		slow, resp, in := ask("GET /api/v1/task/k/stdout" + headers + "\r\n") //nolint:bodyclose // its connection is
+		//nolint:bodyclose // its connection is
+		slow, resp, in := ask("GET /api/v1/task/k/stdout" + headers + "\r\n")
 		size := int64(0)
 		for err = nil; err == nil; <-time.After(10 * time.Second) {
 			var n int64
@@ -120,7 +123,8 @@ func TestClientsThatDoNotRead(t *testing.T) {
 		<-time.After(time.Minute)
 		_, err = io.WriteString(slow, "GET /api/v1/task/k"+headers+"\r\n")
 		require.NoError(t, err)
-		resp, err = http.ReadResponse(in, nil) //nolint:bodyclose // its connection is
+		//nolint:bodyclose // its connection is
+		resp, err = http.ReadResponse(in, nil)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, resp.StatusCode)
 		require.NoError(t, slow.Close())
