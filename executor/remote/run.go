@@ -271,7 +271,8 @@ func (r *run) outcome(o *wire.Outcome) (executor.Result, error) {
 		errors.Is(context.Cause(r.ctx), executor.ErrTimeLimit) {
 		result.Cause = executor.CauseTime
 	}
-	if o.Gone && result.Message == "" {
+	gone := o.Gone || r.stdout != nil && r.stdout.gone || r.stderr != nil && r.stderr.gone
+	if gone && result.Message == "" {
 		result.Message = "its output is not kept any more"
 	}
 	return result, err

@@ -452,6 +452,31 @@ func TestOutputThatIsNotWhole(t *testing.T) {
 	}
 }
 
+// Output that was evicted just before it could be fetched is missed too.
+func TestOutputThatIsGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.between = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, wire.PathStdout) {
+				return false
+			}
+			w.WriteHeader(http.StatusGone)
+			_, _ = io.WriteString(w, `{"error":"the output is not kept","code":"closed"}`)
+			return true
+		}
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.tell("k1", func(task *task) { task.out[0] = []byte("out") })
+		d.ends("k1", wire.Outcome{})
+		<-c.done
+		require.NoError(t, c.err)
+		require.True(t, c.result.OK())
+		require.Contains(t, c.result.Message, "output is not kept")
+	})
+}
+
 var errBroken = errors.New("the writer is broken")
 
 type broken struct{}
