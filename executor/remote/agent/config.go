@@ -73,8 +73,8 @@ type Config struct {
 	// the package comment.
 	Hosts []string
 	// RetainAge is how long outcomes that nobody acknowledges are kept, and
-	// RetainBytes how much of their output. 0: [DefaultRetainAge] and
-	// [DefaultRetainBytes]. Negative: no limit.
+	// RetainBytes how much of their output, apart from that which ended last. 0:
+	// [DefaultRetainAge] and [DefaultRetainBytes]. Negative: no limit.
 	RetainAge   time.Duration
 	RetainBytes int64
 	// MaxOpen is how many attempts may be there that are not over. 0:

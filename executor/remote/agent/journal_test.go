@@ -277,6 +277,24 @@ func TestRotation(t *testing.T) {
 	require.Equal(t, 1, h.started("ended"))
 }
 
+// What has ended just now is kept however much it is, so that there is time to fetch it.
+func TestTheLastIsNotEvicted(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 2*wire.MaxInline)
+	d := boot(t, agent.Config{RetainBytes: 1, Executor: executor.RunFunc(
+		func(_ context.Context, at *executor.Attempt) (executor.Result, error) {
+			_, err := at.Stdout.Write([]byte(long))
+			return executor.Result{}, err
+		})})
+	for _, key := range []string{"a", "b"} {
+		require.Equal(t, http.StatusCreated, d.put(t, "s", key, `{"job":{}}`).status)
+		require.False(t, d.end(t, key).Outcome.Gone)
+		got := d.ask(t, "", http.MethodGet, wire.PathTask+key+"/stdout", "")
+		require.Equal(t, long, string(got.body))
+	}
+	require.True(t, d.end(t, "a").Outcome.Gone)
+}
+
 // What nobody acknowledges goes when it is too old or too much; its exit code stays.
 func TestEviction(t *testing.T) {
 	t.Parallel()

@@ -28,8 +28,8 @@ func (a *Agent) keep(at *attempt) {
 	if len(a.order) > 2*a.ended+mostKeptGone {
 		a.tidy()
 	}
+	a.tooMuch() // not this one: somebody is about to fetch it
 	a.order = append(a.order, at)
-	a.tooMuch()
 }
 
 // mostKeptGone is how many attempts that are gone may be in the order that they ended
@@ -42,7 +42,8 @@ func (a *Agent) tidy() {
 	a.light = 0
 }
 
-// tooMuch evicts outputs until there are not too many bytes of them. a.mu is held.
+// tooMuch evicts outputs until there are not too many bytes of them, or only those that
+// ended last. a.mu is held.
 func (a *Agent) tooMuch() {
 	if a.config.RetainBytes < 0 {
 		return
