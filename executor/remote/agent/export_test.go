@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+	"github.com/daggy-go/daggy/statelog"
 	"github.com/daggy-go/daggy/statelog/filelog"
 )
 
@@ -63,4 +64,15 @@ func ParseOutputs(b []byte) ([]byte, error) {
 	}
 	at := &attempt{outputs: all, outcome: &wire.Outcome{Gone: gone}}
 	return appendOutputs(nil, at), nil
+}
+
+// FoldOwed returns the keys that the executor may forget, after these records.
+func FoldOwed(recs ...statelog.Record) ([]string, error) {
+	f := newFold("")
+	for i := range recs {
+		if err := f.add(&recs[i]); err != nil {
+			return nil, err
+		}
+	}
+	return sortedKeys(f.owed), nil
 }

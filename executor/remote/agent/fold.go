@@ -125,6 +125,7 @@ func (f *fold) claimed(rec *statelog.Record) error {
 }
 
 func (f *fold) ended(rec *statelog.Record) error {
+	f.owed[rec.Ref] = struct{}{}
 	at := f.entries[rec.Ref]
 	if at == nil {
 		return nil // acknowledged before the record was written
@@ -144,7 +145,6 @@ func (f *fold) ended(rec *statelog.Record) error {
 	at.phase, at.outputs, at.endedAt, at.node = ended, outputs, rec.Time, rec.Node
 	at.stopped, at.closer, at.late = rec.State, rec.Engine, rec.All
 	at.inline()
-	f.owed[rec.Ref] = struct{}{}
 	return nil
 }
 
