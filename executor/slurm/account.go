@@ -80,18 +80,29 @@ func (k *keeper) askAccounting(ctx context.Context) {
 	}
 }
 
-// unenforced names the resources that the job asks for and this cluster does
-// not hold it to (E6).
-func (e *Executor) unenforced(job dag.Job) []string {
-	e.keeper.mu.Lock()
-	c := e.keeper.cluster
-	e.keeper.mu.Unlock()
+// asked names the resources that a job asks for, sorted.
+func (s *settings) asked() []string {
 	var names []string
-	if job.Resources[dag.Cores] > 0 && !c.HoldsCores {
+	if s.flags["--cpus-per-task"] != "" {
 		names = append(names, dag.Cores)
 	}
-	if job.Resources[dag.MemoryMB] > 0 && !c.HoldsMemory {
+	if strings.HasPrefix(s.flags["--gres"], "gpu") {
+		names = append(names, dag.GPUs)
+	}
+	if s.flags["--mem"] != "" {
 		names = append(names, dag.MemoryMB)
 	}
 	return names
+}
+
+// unenforced names those of the resources that this cluster does not hold jobs
+// to (E6).
+func (k *keeper) unenforced(asked []string) []string {
+	k.mu.Lock()
+	c := k.cluster
+	k.mu.Unlock()
+	held := map[string]bool{
+		dag.Cores: c.HoldsCores, dag.GPUs: c.HoldsGPUs, dag.MemoryMB: c.HoldsMemory,
+	}
+	return slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return held[name] })
 }

@@ -17,8 +17,9 @@ import (
 // ctx ends is killed; that it may have done its work all the same is expected.
 // It is called by several goroutines at once.
 //
-// What runs sbatch elsewhere, through ssh for example, sees to it that its
-// environment is small: jobs inherit it (see the package comment).
+// What runs the commands elsewhere, through ssh for example, sees to it that their
+// environment is small: jobs inherit that of sbatch (see the package comment), and
+// variables such as SQUEUE_STATES hide jobs.
 type Commands func(ctx context.Context, argv []string, stdin string) (Answer, error)
 
 // An Answer is what a command said.
@@ -50,11 +51,14 @@ func local(environ []string) Commands {
 }
 
 // commandEnviron is the environment of the commands, and so of every job: what
-// Slurm itself goes by, and who and where the user is.
+// Slurm itself goes by, and who and where the user is. Others that the commands
+// know would be in the way: SBATCH_WAIT, for example, or SQUEUE_STATES, with which
+// jobs seem to have gone.
 func commandEnviron(environ []string) []string {
 	keep := []string{
 		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ",
-		"SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SBATCH_*", "SQUEUE_*", "SCANCEL_*",
+		"SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SBATCH_ACCOUNT", "SBATCH_PARTITION",
+		"SBATCH_QOS", "SBATCH_CONSTRAINT", "SBATCH_RESERVATION", "SBATCH_WCKEY",
 	}
 	var kept []string
 	for _, entry := range environ {

@@ -21,8 +21,9 @@
 //   - The environment of its job, DAGGY_RUN, DAGGY_TASK, DAGGY_ATTEMPT and
 //     DAGGY_KEY, the variables of this process that [Config] names, and what Slurm
 //     sets for every job, SLURM_JOB_ID for example. Of the rest of this process's
-//     environment only what Slurm's commands need: SLURM_CONF, SLURM_CLUSTERS, and
-//     SBATCH_* and the like (S3).
+//     environment only what Slurm's commands need: SLURM_CONF and SLURM_CLUSTERS,
+//     and the account, partition, QOS, constraint, reservation and wckey that
+//     SBATCH_ variables name (S3).
 //   - Job.WorkDir, or the working directory of this process. If that cannot be
 //     entered the attempt fails.
 //   - No standard input, and a process group of its own.
@@ -116,6 +117,8 @@
 //     then makes a login shell for every job, one after the other: 1.7 s each. So
 //     sbatch is run in a small environment, which the jobs inherit. A [Commands] of
 //     your own should do so too.
+//   - A pool without an allocator runs 1024 attempts at a time unless
+//     runner.Runner.MaxRunning says otherwise, and so do no more wait in the queue.
 //   - For each key of a run a small file remains in Dir, so that it never starts
 //     again. Once no run needs Dir it may be removed.
 //

@@ -107,7 +107,7 @@ func (r *run) deliver(res executor.Result) *outcome {
 
 // result completes a result.
 func (r *run) result(res executor.Result) *outcome {
-	res.Unenforced = r.e.unenforced(r.a.Job)
+	res.Unenforced = r.e.keeper.unenforced(r.asked)
 	return &outcome{res: res}
 }
 

@@ -1,5 +1,8 @@
 package slurm
 
+// CommandEnviron is what Slurm's commands get of an environment.
+var CommandEnviron = commandEnviron
+
 // Unwatched has the executor find new files by listing alone, as it does those of
 // other machines.
 func Unwatched(e *Executor) *Executor {

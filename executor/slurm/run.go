@@ -61,6 +61,7 @@ type run struct {
 	a     *executor.Attempt
 	store *store
 	dir   string // the working directory of the command
+	asked []string
 	wake  chan struct{}
 	item  *item
 	// claim is who has the key, as of the listing claimed.
@@ -110,7 +111,7 @@ func (e *Executor) newRun(a *executor.Attempt) (*run, error) {
 	if err != nil {
 		return nil, executor.Permanent(err)
 	}
-	r := &run{e: e, a: a, store: s, wake: make(chan struct{}, 1)}
+	r := &run{e: e, a: a, store: s, asked: set.asked(), wake: make(chan struct{}, 1)}
 	r.item = &item{key: a.Key, store: s, spec: sp, args: set.args()}
 	if e.config.ArraySize > 1 {
 		r.item.group = strings.Join(append([]string{a.Run, a.Task, s.dir}, r.item.args...), "\x00")
@@ -251,7 +252,7 @@ func (r *run) step() *outcome {
 	if r.report != nil {
 		return r.ended(p)
 	}
-	if p.failed != nil {
+	if p.failed != nil && r.claim.Free() {
 		return r.failed(p.failed)
 	}
 	if r.stopping != nil {
@@ -281,7 +282,8 @@ func (r *run) failed(err error) *outcome {
 		return failure(errors.Join(err, cerr))
 	}
 	if !claim.Engine {
-		r.claim = claim
+		r.claim, r.claimed = claim, r.e.keeper.now()
+		poke(r.wake)
 		return nil
 	}
 	return failure(err)

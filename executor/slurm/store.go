@@ -242,7 +242,10 @@ func (s *store) forgetOne(key string) error {
 		return err
 	}
 	// Who has the key has to be settled, or it could start yet.
-	claim, err := s.take(key, "forgotten")
+	claim, err := s.claim(key)
+	if err == nil && claim.Free() {
+		claim, err = s.take(key, "forgotten")
+	}
 	if err != nil {
 		return err
 	}

@@ -285,7 +285,11 @@ func TestCancel(t *testing.T) {
 	report, err := h.Wait(t.Context())
 	require.Error(t, err)
 	require.Equal(t, runner.RunInterrupted, report.State)
-	require.True(t, cluster.empty(t))
+	waiting, err := cluster.Output(t.Context(), "squeue", "--noheader", "--states=PENDING")
+	require.NoError(t, err)
+	require.Empty(t, waiting)
+	// Slurm needs a moment to notice that a script has ended.
+	eventually(t, "nothing is left", func() bool { return cluster.empty(t) })
 	require.Len(t, j.lines(t), 8)
 	require.LessOrEqual(t, cluster.called("scancel"), 6)
 }

@@ -45,7 +45,7 @@ func TestMembers(t *testing.T) {
 		return output(t, h, "one_2") == dir+"\n"
 	})
 	require.NoError(t, h.Stop(t.Context()))
-	require.True(t, cluster.empty(t))
+	eventually(t, "nothing is left", func() bool { return cluster.empty(t) })
 }
 
 // A job of another user, who can write to what is theirs and to nothing else.

@@ -15,8 +15,8 @@ type Cluster struct {
 	MaxArray int
 	// Accounting: sacct can be asked.
 	Accounting bool
-	// HoldsCores and HoldsMemory: jobs cannot use more than they ask for.
-	HoldsCores, HoldsMemory bool
+	// HoldsCores, HoldsMemory and HoldsGPUs: jobs cannot use more than they ask for.
+	HoldsCores, HoldsMemory, HoldsGPUs bool
 }
 
 // ParseCluster reads what "scontrol show config" prints.
@@ -37,6 +37,7 @@ func ParseCluster(out []byte) Cluster {
 		Accounting: store != "" && store != "accounting_storage/none" && store != "(null)",
 		HoldsCores: cgroup && v["ConstrainCores"] == "yes" ||
 			strings.Contains(v["TaskPlugin"], "affinity"),
+		HoldsGPUs: cgroup && v["ConstrainDevices"] == "yes",
 		HoldsMemory: cgroup && v["ConstrainRAMSpace"] == "yes" ||
 			strings.Contains(v["JobAcctGatherParams"], "OverMemoryKill"),
 	}

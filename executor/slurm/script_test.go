@@ -1,0 +1,166 @@
+//go:build linux
+
+package slurm_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/slurm"
+)
+
+func quick(t *testing.T, c *cluster) *slurm.Executor {
+	t.Helper()
+	return slurm.New(slurm.Config{
+		Dir: t.TempDir(), Commands: c.run, Interval: 50 * time.Millisecond,
+		Missing: 300 * time.Millisecond, ArrayWait: -1,
+	})
+}
+
+// noted says how often a job has noted that it ran.
+func noted(t *testing.T, file string) int {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if !os.IsNotExist(err) {
+		require.NoError(t, err)
+	}
+	return strings.Count(string(b), "\n")
+}
+
+// A job that Slurm starts again does nothing, and says so, even if the queue is
+// never seen in between.
+func TestStartedAgain(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	e := quick(t, c)
+	file := filepath.Join(t.TempDir(), "notes")
+	a := attempt("key", dag.Command("sh", "-c", `echo >>"$1"; exec sleep 600`, "sh", file))
+	done := make(chan error, 1)
+	go func() {
+		_, err := e.Run(t.Context(), a)
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return noted(t, file) == 1 }, time.Minute, time.Millisecond)
+	c.mu.Lock()
+	j := c.jobs[0]
+	c.end(j, syscall.SIGKILL, "RUNNING")
+	j.restart = 1
+	require.NoError(t, c.start(j))
+	c.mu.Unlock()
+	err := <-done
+	_, lost := errors.AsType[*executor.LostError](err)
+	require.True(t, lost, "%v", err)
+	require.Equal(t, 1, noted(t, file))
+}
+
+// The script may be killed anywhere: either it has reported, or it is lost, and the
+// command has run once at most.
+func TestScriptIsKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	e := quick(t, c)
+	dir := t.TempDir()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	const n = 40
+	type outcome struct {
+		file string
+		res  executor.Result
+		err  error
+	}
+	outcomes := make(chan outcome, n)
+	for i := range n {
+		key := "key-" + string(rune('a'+i%26)) + string(rune('a'+i/26))
+		file := filepath.Join(dir, key)
+		a := attempt(key, dag.Command("sh", "-c", `echo >>"$1"`, "sh", file))
+		a.Task = key
+		go func() {
+			o := outcome{file: file}
+			o.res, o.err = e.Run(t.Context(), a)
+			outcomes <- o
+		}()
+		require.Eventually(t, func() bool {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return len(c.jobs) == i+1
+		}, time.Minute, 100*time.Microsecond)
+		timer := time.NewTimer(time.Duration(random.IntN(12_000)) * time.Microsecond)
+		<-timer.C
+		c.mu.Lock()
+		c.end(c.jobs[i], syscall.SIGKILL, "FAILED")
+		c.mu.Unlock()
+	}
+	good := 0
+	for range n {
+		o := <-outcomes
+		require.LessOrEqual(t, noted(t, o.file), 1)
+		if o.err != nil {
+			_, lost := errors.AsType[*executor.LostError](o.err)
+			require.True(t, lost, "%v", o.err)
+			continue
+		}
+		if o.res.OK() {
+			good++
+			require.Equal(t, 1, noted(t, o.file))
+		}
+	}
+	t.Logf("%d of %d had reported", good, n)
+}
+
+// Words and variables are data, whatever is in them.
+func TestWordsAreData(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	e := quick(t, c)
+	var all strings.Builder
+	for i := 1; i < 256; i++ {
+		all.WriteByte(byte(i))
+	}
+	for name, command := range map[string][]string{
+		"every byte":         {"printf", "%s", all.String()},
+		"a name with =":      {"a=b"},
+		"empty words":        {"printf", "<%s>", "", "", "\n"},
+		"a name with a dash": {"-n"},
+	} {
+		var stdout strings.Builder
+		a := attempt("key-"+strings.Map(func(r rune) rune {
+			if r < 'a' || r > 'z' {
+				return '-'
+			}
+			return r
+		}, name), dag.Job{Command: command, Environment: []string{"ALL=" + all.String(), "A.B=x"}})
+		a.Task = name
+		a.Stdout = &stdout
+		res, err := e.Run(t.Context(), a)
+		require.NoError(t, err)
+		switch name {
+		case "every byte":
+			require.Equal(t, all.String(), stdout.String())
+		case "empty words":
+			require.Equal(t, "<><><\n>", stdout.String())
+		default:
+			require.Equal(t, 127, res.ExitCode, name)
+		}
+	}
+}
+
+func TestCommandEnviron(t *testing.T) {
+	t.Parallel()
+	require.Equal(t,
+		[]string{"PATH=/bin", "SLURM_CONF=/etc/slurm.conf", "SBATCH_ACCOUNT=us"},
+		slurm.CommandEnviron([]string{
+			"PATH=/bin", "SECRET=1", "SLURM_CONF=/etc/slurm.conf", "SLURM_JOB_ID=7",
+			"SQUEUE_STATES=R", "SBATCH_ACCOUNT=us", "SBATCH_WAIT=1", "SBATCH_ARRAY_INX=0-9", "SCANCEL_NAME=x",
+		}))
+}
