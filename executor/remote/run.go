@@ -29,7 +29,7 @@ func (e *Executor) Run(ctx context.Context, a *executor.Attempt) (executor.Resul
 	defer e.left(w)
 	r := &run{waiter: w, ctx: ctx, attempt: a}
 	r.stdout, r.stderr = newOutput(a.Stdout, wire.PathStdout), newOutput(a.Stderr, wire.PathStderr)
-	if a.Stderr == a.Stdout {
+	if same(a.Stderr, a.Stdout) {
 		r.stderr = nil
 	}
 	if !ended {
@@ -103,13 +103,19 @@ func (n *node) describe(a *executor.Attempt) *wire.Submission {
 	if a.Stdout == io.Discard {
 		s.Stdout = wire.Drop
 	}
-	switch a.Stderr {
-	case io.Discard:
+	switch {
+	case a.Stderr == io.Discard:
 		s.Stderr = wire.Drop
-	case a.Stdout:
+	case same(a.Stderr, a.Stdout):
 		s.Stderr = wire.Join
 	}
 	return s
+}
+
+// same reports whether two writers are one. Those that cannot be compared are not.
+func same(a, b io.Writer) (yes bool) {
+	defer func() { _ = recover() }()
+	return a == b
 }
 
 // run is one call of Run.

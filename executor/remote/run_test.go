@@ -477,6 +477,31 @@ func TestOutputThatIsGone(t *testing.T) {
 	})
 }
 
+// funcs cannot be compared.
+type funcs []func([]byte)
+
+func (f funcs) Write(b []byte) (int, error) {
+	f[0](b)
+	return len(b), nil
+}
+
+func TestWritersThatCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		var all lockedBuffer
+		w := funcs{func(b []byte) { _, _ = all.Write(b) }}
+		c := start(t, e, "a", "k1", func(c *call) { c.Stdout, c.Stderr = w, w })
+		synctest.Wait()
+		d.tell("k1", func(task *task) { task.out[0], task.out[1] = []byte("out"), []byte("err") })
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, c.err)
+		require.Equal(t, "outerr", all.String())
+	})
+}
+
 var errBroken = errors.New("the writer is broken")
 
 type broken struct{}
