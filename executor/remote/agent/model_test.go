@@ -28,8 +28,10 @@ type model struct {
 	world *world
 	url   string // of a server that goes on
 
-	mu     sync.Mutex // guards the following
+	dice   sync.Mutex // guards random; nothing else is locked under it
 	random *rand.Rand
+
+	mu     sync.Mutex // guards the following
 	daemon *daemon
 	disk   *fragile
 	told   map[string]bool // keys of which a success was told
@@ -39,8 +41,8 @@ type model struct {
 }
 
 func (m *model) IntN(n int) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.dice.Lock()
+	defer m.dice.Unlock()
 	return m.random.IntN(n)
 }
 
