@@ -63,9 +63,10 @@
 //
 // # Cost
 //
-// A node takes two goroutines, one connection for its results and a few for requests,
-// whatever runs there. What gathers while one request is under way goes into the next
-// together; leases are renewed by one request for all of a node; nothing is polled.
+// A node takes two goroutines, three with leases, one connection for its results and a
+// few for requests, whatever runs there. What gathers while one request is under way
+// goes into the next together; leases are renewed by one request for all of a node;
+// nothing is polled.
 // An attempt takes no goroutine but the one that called Run.
 //
 // # What it does not do

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -270,6 +271,31 @@ func TestJournalIsLost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Leases are renewed although the daemon takes its time for something else, or short
+// ones would be over.
+func TestRenewalsWaitForNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.between = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == wire.PathAck {
+				sleep(14 * time.Second)
+			}
+			return false
+		}
+		e := open(t, remote.Config{Lease: 6 * time.Second}, d)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.runs("k1")
+		sleep(time.Minute)
+		before := d.count("POST /api/v1/renew")
+		require.NoError(t, e.Forget(t.Context(), "k0"))
+		require.Greater(t, d.count("POST /api/v1/renew"), before+3)
+		d.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+	})
 }
 
 // What was detached goes on for as long as the executor is there.

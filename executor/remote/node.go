@@ -13,8 +13,8 @@ import (
 )
 
 // A node is one daemon and what this executor has there. Two goroutines belong to
-// it, one that listens to the stream of results and one that makes the requests;
-// however many attempts there are.
+// it, one that listens to the stream of results and one that makes the requests, and
+// with leases one more that renews them; however many attempts there are.
 type node struct {
 	*Executor
 	name string
@@ -74,6 +74,9 @@ func (n *node) begin(p *endpoint) {
 	n.endpoint, n.cancel = p, cancel
 	n.done.Go(func() { n.listen(ctx, p) })
 	n.done.Go(func() { n.send(ctx, p) })
+	if n.config.Lease > 0 {
+		n.done.Go(func() { n.keepAlive(ctx, p) })
+	}
 }
 
 // wake has the sender look.

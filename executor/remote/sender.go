@@ -91,11 +91,7 @@ func (n *node) next(ctx context.Context) (task, time.Duration) {
 	}
 	n.ripen(until)
 	n.tend(until)
-	renew := n.config.Lease > 0 && (len(n.entries) > 0 || n.detached)
 	switch {
-	case renew && !until(n.renewAt):
-		n.renewAt = now.Add(n.config.Lease / 3)
-		return n.renew, 0
 	case n.unsure:
 		n.unsure = false
 		return n.compare(), 0
@@ -172,6 +168,42 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// keepAlive renews leases, whatever the sender waits for.
+func (n *node) keepAlive(ctx context.Context, p *endpoint) {
+	timer := time.NewTimer(n.config.Lease / 3)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		due, wait := n.renewal(time.Now())
+		if due {
+			if err := n.renew(ctx, p); ctx.Err() == nil {
+				n.finished(definite(err))
+			}
+		}
+		timer.Reset(wait)
+	}
+}
+
+// renewal reports whether leases are to be renewed now, and when to look again.
+func (n *node) renewal(now time.Time) (due bool, wait time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	next := later(n.renewAt, n.retryAt)
+	switch {
+	case !n.up || len(n.entries) == 0 && !n.detached:
+		next = now.Add(n.config.Lease / 3)
+	case !next.After(now):
+		due = true
+		next = now.Add(n.config.Lease / 3)
+		n.renewAt = next
+	}
+	return due, next.Sub(now)
 }
 
 // renew renews the leases of all attempts at once.
