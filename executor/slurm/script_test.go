@@ -161,6 +161,7 @@ func TestCommandEnviron(t *testing.T) {
 		[]string{"PATH=/bin", "SLURM_CONF=/etc/slurm.conf", "SBATCH_ACCOUNT=us"},
 		slurm.CommandEnviron([]string{
 			"PATH=/bin", "SECRET=1", "SLURM_CONF=/etc/slurm.conf", "SLURM_JOB_ID=7",
-			"SQUEUE_STATES=R", "SBATCH_ACCOUNT=us", "SBATCH_WAIT=1", "SBATCH_ARRAY_INX=0-9", "SCANCEL_NAME=x",
+			"SQUEUE_STATES=R", "SBATCH_ACCOUNT=us", "SBATCH_WAIT=1",
+			"SBATCH_ARRAY_INX=0-9", "SCANCEL_NAME=x",
 		}))
 }

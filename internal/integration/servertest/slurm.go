@@ -30,19 +30,24 @@ type SlurmConfig struct {
 	// Cgroups has jobs held to the memory that they ask for, by control groups of
 	// version 1. Only one cluster of a machine can have that at a time.
 	Cgroups bool
+	// Accounting has slurmdbd keep what became of jobs, in a MariaDB of its own.
+	Accounting bool
 }
 
 // Slurm is a private Slurm cluster on this machine: munged, slurmctld and several
-// slurmd, as root, without control groups and without accounting.
+// slurmd, as root.
 type Slurm struct {
 	dir    string
 	nodes  int
 	prefix string // of the names of nodes
-	munged *process
+	// environ is more of the environment of daemons.
+	environ []string
+	munged  *process
 	// Controller is slurmctld. It is embedded in nothing, since nodes can be paused
 	// too.
 	controller *process
 	daemons    []*process
+	accounting []*process // MariaDB and slurmdbd
 	bin        map[string]string
 }
 
@@ -90,6 +95,9 @@ func StartSlurm(tb testing.TB, c SlurmConfig) *Slurm {
 		_, err := os.Stat(s.path("munge", "sock"))
 		return err
 	})
+	if c.Accounting {
+		s.startAccounting(tb)
+	}
 	s.StartController(tb)
 	for i := range c.Nodes {
 		s.StartNode(tb, i)
@@ -132,7 +140,7 @@ func (s *Slurm) configure(tb testing.TB, c SlurmConfig) {
 	host, err := os.Hostname()
 	require.NoError(tb, err)
 	host, _, _ = strings.Cut(host, ".")
-	ports := freePorts(tb, c.Nodes+1)
+	ports := freePorts(tb, c.Nodes+2)
 	settings := map[string]string{
 		"ClusterName": "test", "SlurmctldHost": host + "(127.0.0.1)",
 		"SlurmctldPort": strconv.Itoa(ports[0]), "SlurmUser": "root", "SlurmdUser": "root",
@@ -164,6 +172,15 @@ AllowedSwapSpace=0
 MinRAMSpace=10
 `), 0o600))
 		tb.Cleanup(func() { s.removeGroups(tb) })
+	}
+	if c.Accounting {
+		port := strconv.Itoa(ports[c.Nodes+1])
+		settings["AccountingStorageType"] = "accounting_storage/slurmdbd"
+		settings["AccountingStorageHost"] = "127.0.0.1"
+		settings["AccountingStoragePort"] = port
+		// munge's socket: AuthInfo is not used for this.
+		settings["AccountingStoragePass"] = s.path("munge", "sock")
+		s.configureAccounting(tb, port)
 	}
 	for name, value := range c.Settings {
 		settings[name] = value
@@ -208,7 +225,7 @@ func (s *Slurm) start(tb testing.TB, name string, args ...string) *process {
 	tb.Helper()
 	cmd := exec.Command(s.bin[name], args...)
 	prepare(cmd, s.dir, nil)
-	cmd.Env = append(s.Environ(), "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
+	cmd.Env = append(append(s.Environ(), "PATH=/usr/sbin:/usr/bin:/sbin:/bin"), s.environ...)
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL // slurmctld ignores SIGQUIT
 	return start(tb, cmd, s.path("log", name))
 }
@@ -373,5 +390,8 @@ func (s *Slurm) stop(tb testing.TB) {
 		d.stop(tb, syscall.SIGTERM)
 	}
 	s.controller.stop(tb, syscall.SIGKILL) // what it would save is removed
+	for _, p := range slices.Backward(s.accounting) {
+		p.stop(tb, syscall.SIGKILL)
+	}
 	s.munged.stop(tb, syscall.SIGTERM)
 }

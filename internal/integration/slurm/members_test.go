@@ -1,10 +1,12 @@
 package slurm_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +26,8 @@ func TestMembers(t *testing.T) {
 	}))
 	dir := t.TempDir()
 	d, err := dag.Parse(fmt.Appendf(nil, `{"parameters": {"N": ["a", "b"]},
-		"tasks": {"one": {"job": {"command": ["sh", "-c", "pwd; sleep 600", "{{N}}"], "minCPUs": "2", "minMemoryMB": "321",
+		"tasks": {"one": {"job": {"command": ["sh", "-c", "pwd; sleep 600", "{{N}}"],
+			"minCPUs": "2", "minMemoryMB": "321",
 		"minTmpDiskMB": 0, "priority": "4321", "timeLimitSeconds": "3600", "workDir": %q,
 		"partition": "debug", "nodes": "1", "extraArgs": ["--comment=hello world; $HOME"]
 	}}}}`, dir))
@@ -170,6 +173,43 @@ func TestOutOfMemory(t *testing.T) {
 		require.Equal(t, want, task.Result.String(), name)
 		require.Empty(t, task.Result.Unenforced, name)
 	}
+}
+
+// What became of a job that was purged without a report, accounting knows.
+func TestAccounting(t *testing.T) {
+	t.Parallel()
+	if !*long {
+		t.Skip("it takes a database server: -args -long")
+	}
+	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{
+		Accounting: true, Settings: map[string]string{"MinJobAge": "2"},
+	}))
+	j := newJournal(t)
+	c := cluster.config(t.TempDir())
+	var deaf atomic.Bool
+	c.Commands = func(ctx context.Context, argv []string, in string) (slurm.Answer, error) {
+		if deaf.Load() && argv[0] == "squeue" {
+			return slurm.Answer{Exit: 1}, nil
+		}
+		return cluster.run(ctx, argv, in)
+	}
+	// Its script cannot report: it is stopped when somebody cancels the job.
+	h := start(t, slurm.New(c), &dag.DAG{Tasks: []dag.Task{
+		{Name: "one", Job: j.job("one", "kill -STOP $PPID; exec sleep 600")},
+	}})
+	eventually(t, "it runs", func() bool { return len(j.lines(t)) == 1 })
+	deaf.Store(true)
+	_, err := cluster.Output(t.Context(), "scancel", "--user=root")
+	require.NoError(t, err)
+	eventually(t, "it is purged", func() bool {
+		out, err := cluster.Output(t.Context(), "squeue", "--noheader", "--states=all")
+		return err == nil && strings.TrimSpace(out) == ""
+	})
+	deaf.Store(false)
+	report, err := h.Wait(t.Context())
+	require.ErrorContains(t, err, "(CANCELLED")
+	require.Equal(t, 1, attempts(t, report, "one"))
+	require.Positive(t, cluster.called("sacct"))
 }
 
 // A minute without a controller, in which everything is asked for.
