@@ -105,12 +105,18 @@
 // controller is down nothing can be stopped, and Run waits. [executor.ErrDetach]
 // leaves jobs alone, running or pending.
 //
+// An attempt that was submitted, as its log says, and of which Dir knows nothing
+// waits until Dir does: it may be that the file system is not mounted, or that Dir
+// is another one, and starting it again would make two of it.
+//
 // Time limits are kept by the script, to the second; Slurm's own (--time) is a
 // minute or two later, and lets the scheduler plan.
 //
 // # Limits
 //
 //   - Slurm is believed when it says that a node is dead.
+//   - The command and its environment are in Dir, readable by who runs the job, until
+//     the outcome is recorded.
 //   - A report that a file server lost in a power cut is a lost attempt, which runs
 //     again.
 //   - "sbatch --export=NIL" would keep the environment smaller, but Slurm 22.05

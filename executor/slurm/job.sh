@@ -6,6 +6,7 @@ trap 'ask stop' TERM
 trap 'ask time' USR1
 LC_ALL=C PATH=$PATH:/usr/local/bin:/usr/bin:/bin
 dir=$1 key=$2
+unset SLURM_JWT # it is for sbatch, not for commands
 id=$SLURM_JOB_ID restart=${SLURM_RESTART_COUNT:-0} node=${SLURMD_NODENAME:-$HOSTNAME}
 if [ -n "$SLURM_ARRAY_TASK_ID" ]; then
 	id=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID

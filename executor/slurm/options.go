@@ -60,8 +60,19 @@ func optionNames() []string {
 	return names
 }
 
-// settingsOf puts options over what is there. Values that hold a placeholder are
-// left out: they are known when the attempt runs.
+// early leaves out values that hold a placeholder: they are known when the attempt
+// runs.
+func early(opts map[string]any) map[string]any {
+	known := maps.Clone(opts)
+	maps.DeleteFunc(known, func(name string, v any) bool {
+		text, ok := v.(string)
+		i := slices.IndexFunc(options, func(o option) bool { return o.name == name })
+		return ok && i >= 0 && strings.Contains(text, "{{")
+	})
+	return known
+}
+
+// settingsOf puts options over what is there.
 func (e *Executor) settingsOf(opts map[string]any, under settings) (settings, error) {
 	s := under.clone()
 	var problems *multierror.Error
@@ -86,9 +97,6 @@ func (s *settings) set(name string, v any) error {
 	i := slices.IndexFunc(options, func(o option) bool { return o.name == name })
 	if i < 0 {
 		return unknownOption(name)
-	}
-	if text, ok := v.(string); ok && strings.Contains(text, "{{") {
-		return nil
 	}
 	o := options[i]
 	if o.name == "extraArgs" {

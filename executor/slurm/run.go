@@ -47,8 +47,17 @@ func (e *Executor) begin(ctx context.Context, a *executor.Attempt) (*run, *outco
 	if err != nil {
 		return nil, failure(err)
 	}
-	if o := r.begin(ctx); o != nil {
-		return nil, o
+	for {
+		o, known := r.begin(ctx)
+		if o != nil {
+			return nil, o
+		}
+		if known {
+			break
+		}
+		if o := r.unknown(ctx); o != nil {
+			return nil, o
+		}
 	}
 	r.item = e.keeper.join(r.item, r.wake)
 	r.unhook = context.AfterFunc(ctx, func() { poke(r.wake) })
@@ -119,11 +128,28 @@ func (e *Executor) newRun(a *executor.Attempt) (*run, error) {
 	return r, nil
 }
 
-// begin looks at what earlier calls have left.
-func (r *run) begin(ctx context.Context) *outcome {
+// unknown waits for a while until something is known of an attempt that was
+// submitted.
+func (r *run) unknown(ctx context.Context) *outcome {
+	text := fmt.Sprintf("its job %s was submitted and %s knows nothing of it: is that mounted, and"+
+		" the right directory?", r.a.Ref, r.store.dir)
+	r.say(executor.Status{Ref: r.a.Ref, Reason: text})
+	timer := time.NewTimer(r.e.config.Interval)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return failure(fmt.Errorf("slurm: %w; %s", context.Cause(ctx), text))
+	}
+}
+
+// begin looks at what earlier calls have left. It is not known what to do about an
+// attempt of which they should have left something.
+func (r *run) begin(ctx context.Context) (o *outcome, known bool) {
 	old, known, err := r.store.spec(r.a.Key)
 	if err != nil {
-		return failure(fmt.Errorf("slurm: %w", err))
+		return failure(fmt.Errorf("slurm: %w", err)), false
 	}
 	sp := &r.item.spec
 	r.item.stage = queued
@@ -142,7 +168,12 @@ func (r *run) begin(ctx context.Context) *outcome {
 	if sp.stderr != sp.stdout {
 		r.err.open(sp.stderr, r.a.Stderr)
 	}
-	return r.settled(ctx, known)
+	if !known && r.a.Resumed && r.a.Ref != "" {
+		if claim, err := r.store.claim(r.a.Key); err == nil && claim.Free() {
+			return nil, false
+		}
+	}
+	return r.settled(ctx, known), true
 }
 
 // settled reports the outcome of a key that needs nothing of Slurm: it has ended

@@ -3,6 +3,7 @@
 package slurm_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -116,6 +117,52 @@ func TestScriptIsKilledAnywhere(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d had reported", good, n)
+}
+
+// An attempt that was submitted, and of which the directory knows nothing, is not
+// started again: the directory may not be the right one.
+func TestAnotherDirectory(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	right, file := t.TempDir(), filepath.Join(t.TempDir(), "notes")
+	open := func(dir string) *slurm.Executor {
+		return slurm.New(slurm.Config{
+			Dir: dir, Commands: c.run, Interval: 20 * time.Millisecond, ArrayWait: -1,
+		})
+	}
+	a := attempt("key", dag.Command("sh", "-c", `echo >>"$1"; while ! [ -e "$1.go" ]; do sleep 0.02
+		done`, "sh", file))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	refs := make(chan string, 100)
+	a.OnReport = func(s executor.Status) {
+		if s.Running {
+			refs <- s.Ref
+		}
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := open(right).Run(ctx, a)
+		done <- err
+	}()
+	again := attempt("key", a.Job)
+	again.Resumed, again.Ref = true, <-refs
+	cancel(executor.ErrDetach)
+	require.ErrorIs(t, <-done, executor.ErrDetach)
+
+	wrong := filepath.Join(t.TempDir(), "mount")
+	said := make(chan string, 100)
+	again.OnReport = func(s executor.Status) { said <- s.Reason }
+	go func() {
+		_, err := open(wrong).Run(t.Context(), again)
+		done <- err
+	}()
+	require.Contains(t, <-said, "is that mounted")
+	// It is now: the right files are there.
+	require.NoError(t, os.RemoveAll(wrong))
+	require.NoError(t, os.Symlink(right, wrong))
+	require.NoError(t, os.WriteFile(file+".go", nil, 0o600))
+	require.NoError(t, <-done)
+	require.Equal(t, 1, noted(t, file))
 }
 
 // Words and variables are data, whatever is in them.

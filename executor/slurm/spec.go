@@ -113,8 +113,8 @@ func (e *Executor) specOf(a *executor.Attempt, s *store, set settings) (spec, er
 		env:   lastOfEach(append(append([]string{}, e.inherited...), a.Environ()...)),
 		argv:  argv,
 	}
-	if sp.dir == "" {
-		sp.dir = e.dir
+	if !filepath.IsAbs(sp.dir) {
+		sp.dir = filepath.Join(e.dir, sp.dir)
 	}
 	sp.stdout, sp.stderr = s.outputs(a, set)
 	for _, word := range append(append([]string{sp.dir, sp.stdout}, sp.env...), sp.argv...) {

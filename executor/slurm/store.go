@@ -62,7 +62,7 @@ func openStore(dir string, uid int) (*store, error) {
 	b, err := os.ReadFile(format)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return s, s.write(format, []byte(formatText))
+		return s, s.write(format, []byte(formatText), true)
 	case err != nil:
 		return nil, err
 	case string(b) != formatText:
@@ -82,9 +82,10 @@ func (s *store) own(path string) error {
 
 func (s *store) path(kind, name string) string { return filepath.Join(s.dir, kind, name) }
 
-// write makes a file that is there as a whole or not at all.
-func (s *store) write(path string, data []byte) error {
-	tmp, err := s.temporary(data, false)
+// write makes a file that is there as a whole or not at all. With sync it outlives
+// a power cut once its directory is synced too.
+func (s *store) write(path string, data []byte, sync bool) error {
+	tmp, err := s.temporary(data, sync)
 	if err != nil {
 		return err
 	}
@@ -92,18 +93,6 @@ func (s *store) write(path string, data []byte) error {
 		return errors.Join(err, os.Remove(tmp))
 	}
 	return nil
-}
-
-// writeSynced is like write, and what it wrote outlives a power cut.
-func (s *store) writeSynced(path string, data []byte) error {
-	tmp, err := s.temporary(data, true)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	return syncDir(filepath.Dir(path))
 }
 
 // temporary makes a file in tmp that nobody else has.
@@ -199,7 +188,7 @@ func (s *store) reported() (map[string]struct{}, error) {
 
 // stop notes, before a job is asked to stop, that an engine does so, and why.
 func (s *store) stop(key, why string) error {
-	return s.write(s.path(stopsDir, key), []byte(why+"\n"))
+	return s.write(s.path(stopsDir, key), []byte(why+"\n"), false)
 }
 
 // Why an engine stops a job.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -267,7 +268,8 @@ func (e *Executor) sbatch(ctx context.Context, it *item, name string, n int) (An
 	return e.ask(asking, script, argv...)
 }
 
-// write writes what the jobs of a batch are to run, and which key each has.
+// write writes what the jobs of a batch are to run, and which key each has, so that
+// it outlives a power cut: an attempt that was submitted is found again.
 func (k *keeper) write(batch []*item, name string) error {
 	var g errgroup.Group
 	g.SetLimit(writers)
@@ -276,9 +278,12 @@ func (k *keeper) write(batch []*item, name string) error {
 		if len(batch) > 1 {
 			sp.batch, sp.index = name, i
 		}
-		g.Go(func() error { return it.store.write(it.store.path(jobsDir, it.key), sp.encode()) })
+		g.Go(func() error {
+			return it.store.write(it.store.path(jobsDir, it.key), sp.encode(), true)
+		})
 	}
-	if err := g.Wait(); err != nil || len(batch) == 1 {
+	s := batch[0].store
+	if err := errors.Join(g.Wait(), syncDir(s.path(jobsDir, ""))); err != nil || len(batch) == 1 {
 		return err
 	}
 	var keys bytes.Buffer
@@ -286,8 +291,10 @@ func (k *keeper) write(batch []*item, name string) error {
 		keys.WriteString(it.key)
 		keys.WriteByte('\n')
 	}
-	s := batch[0].store
-	return s.writeSynced(s.path(batchesDir, name), keys.Bytes())
+	if err := s.write(s.path(batchesDir, name), keys.Bytes(), true); err != nil {
+		return err
+	}
+	return syncDir(s.path(batchesDir, ""))
 }
 
 // settle changes the items of a batch and lets them look.

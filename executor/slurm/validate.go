@@ -32,7 +32,7 @@ func (e *Executor) Validate(job dag.Job) error {
 	_, err := words(job)
 	add(err)
 	add(checkEnvironment(job.Environment))
-	set, err := e.settingsOf(job.Options, e.defaults)
+	set, err := e.settingsOf(early(job.Options), e.defaults)
 	add(err)
 	add(set.take(job, e.config.Grace))
 	add(e.checkTmpDir(set.tmpDir, set.uid))
