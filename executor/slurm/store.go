@@ -95,12 +95,28 @@ func (s *store) write(path string, data []byte, sync bool) error {
 	return nil
 }
 
+// create is write for a file that nobody reads yet and that shows by itself whether
+// it is whole: one sync is enough for it and, on all file systems in use, for its
+// name. If there is such a file already it is replaced.
+func (s *store) create(path string, data []byte) error {
+	err := s.fill(path, data, true)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return errors.Join(s.write(path, data, true), syncDir(filepath.Dir(path)))
+}
+
 // temporary makes a file in tmp that nobody else has.
 func (s *store) temporary(data []byte, sync bool) (string, error) {
 	path := s.path(tmpDir, "engine-"+strings.ToLower(rand.Text()))
+	return path, s.fill(path, data, sync)
+}
+
+// fill makes a file that is not there.
+func (s *store) fill(path string, data []byte, sync bool) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = f.Write(data)
 	if err == nil && sync {
@@ -112,9 +128,9 @@ func (s *store) temporary(data []byte, sync bool) (string, error) {
 		err = s.own(path)
 	}
 	if err != nil {
-		return "", errors.Join(err, os.Remove(path))
+		return errors.Join(err, os.Remove(path))
 	}
-	return path, nil
+	return nil
 }
 
 func syncDir(dir string) error {

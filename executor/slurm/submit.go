@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -279,11 +278,11 @@ func (k *keeper) write(batch []*item, name string) error {
 			sp.batch, sp.index = name, i
 		}
 		g.Go(func() error {
-			return it.store.write(it.store.path(jobsDir, it.key), sp.encode(), true)
+			return it.store.create(it.store.path(jobsDir, it.key), sp.encode())
 		})
 	}
 	s := batch[0].store
-	if err := errors.Join(g.Wait(), syncDir(s.path(jobsDir, ""))); err != nil || len(batch) == 1 {
+	if err := g.Wait(); err != nil || len(batch) == 1 {
 		return err
 	}
 	var keys bytes.Buffer
