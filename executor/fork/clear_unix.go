@@ -14,6 +14,7 @@ const (
 	slack     = 100 * time.Millisecond // for output to end after its holder
 	clearTime = 800 * time.Millisecond // for all that follows the killing of the group
 	killTime  = 200 * time.Millisecond // for what the kernel kills to be gone
+	startTime = 16 * time.Millisecond  // for others to have been started
 )
 
 // clear ends what a command left behind, and returns what it could not end. The
@@ -35,7 +36,7 @@ func (e *Executor) clear(p *child, w watch, stop *stopper) []process {
 	ended := !asked && w.drain(time.Now().Add(max(e.waitDelay, 0)))
 	p.given = time.Now().Add(clearTime)
 	gone := len(p.cgroup.Kill(time.Now().Add(killTime))) == 0
-	if ended && gone && !p.straggles(e.system.locks) {
+	if ended && gone && !p.straggles(e.system.locks, time.Now().Add(startTime)) {
 		return nil
 	}
 	left := e.system.search.kill(p.mark)
@@ -52,18 +53,19 @@ func (e *Executor) clear(p *child, w watch, stop *stopper) []process {
 
 // holding adds to what is left of a command who holds its lock.
 func (e *Executor) holding(p *child, left []process) []process {
-	if len(left) == 0 && p.straggles(e.system.locks) {
+	if len(left) == 0 && p.straggles(e.system.locks, p.given) {
 		left = append(left, process{name: "that holds the lock"})
 	}
 	return left
 }
 
-// straggles reports whether anything has inherited the lock of p. A process that
-// is being started has it too, for the moment before it is executed.
-func (p *child) straggles(l *locks) bool {
+// straggles reports whether anything has inherited the lock of p, and has it still
+// at that time. A process that is being started has it too, for the moment before its
+// program is executed.
+func (p *child) straggles(l *locks, until time.Time) bool {
 	const longest = 8 * time.Millisecond
-	for pause := 250 * time.Microsecond; l.held(p.mark.slot); pause *= 2 {
-		if pause > longest {
+	for pause := 250 * time.Microsecond; l.held(p.mark.slot); pause = min(2*pause, longest) {
+		if time.Now().After(until) {
 			return true
 		}
 		<-time.After(pause)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -319,6 +320,29 @@ func TestDetachedStragglers(t *testing.T) { // E1
 			requireDead(t, v.pid)
 		})
 	}
+}
+
+// A process that is being started has the locks of others until its program is
+// executed, which is as if it had been given one. It is not what they left behind.
+func TestLockOfAnother(t *testing.T) { // E1
+	t.Parallel()
+	lock, killHolders, err := fork.Lock(filepath.Join(t.TempDir(), "slots"))
+	require.NoError(t, err)
+	other := exec.Command("sleep", "60")
+	other.ExtraFiles = []*os.File{lock}
+	require.NoError(t, other.Start())
+	left := exec.Command("sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!")
+	left.ExtraFiles = []*os.File{lock}
+	out, err := left.Output()
+	require.NoError(t, err)
+	require.NoError(t, lock.Close())
+	pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	require.NoError(t, err)
+
+	require.Empty(t, killHolders())
+	requireDead(t, pid)
+	require.NoError(t, other.Process.Signal(unix.SIGTERM))
+	require.ErrorContains(t, other.Wait(), "signal: terminated", "not killed before")
 }
 
 func requireOrphansLost(

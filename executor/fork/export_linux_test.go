@@ -71,6 +71,23 @@ func AwaitGroups(e *Executor) {
 // Groups returns the directories of the control groups of e, as far as they are there.
 func Groups(e *Executor) []string { return e.groups.Dirs() }
 
+// Lock locks a slot of a new file, for commands to inherit. kill kills what has the
+// lock, as when the command that it belongs to has exited, and says what is left.
+func Lock(path string) (lock *os.File, kill func() []string, err error) {
+	l, err := openLocks(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	taken, err := l.take(1)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &search{locks: l}
+	return os.NewFile(uintptr(taken.fd), path), func() []string {
+		return describe(s.kill(mark{key: "exited", slot: taken.slot}))
+	}, nil
+}
+
 // AwaitSupervisor returns when a directory has no supervisor. It blocks a thread.
 func AwaitSupervisor(dir string) error {
 	f, err := os.OpenFile(filepath.Join(dir, stateName, lockName), os.O_RDWR, 0)

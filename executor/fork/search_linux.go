@@ -171,9 +171,16 @@ func (r *round) give(v victim, err error) {
 var marker = []byte("\x00DAGGY_KEY=")
 
 // marked returns which of the keys a process carries, or has inherited the lock of.
+//
+// The lock says nothing of a child of this process. The command that it belongs to
+// has exited, and any other child has it only before its program is executed: until
+// then it has all descriptors of this process. On a busy machine that may take long.
 func (r *round) marked(pid int) (key string, ok bool) {
 	if key, ok = r.named(pid); ok || r.locks == nil || len(r.slots) == 0 {
 		return key, ok
+	}
+	if s, there := readStat(pid); !there || s.parent == os.Getpid() {
+		return "", false
 	}
 	for _, slot := range r.locks.of(pid) {
 		if key, ok = r.slots[slot]; ok {
