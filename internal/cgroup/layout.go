@@ -78,13 +78,9 @@ type place struct {
 func (l layout) places() []place {
 	var all []place
 	if dir, ok := l.dirs[Unified]; ok {
-		p := place{v2: true, dir: "/" + dir, top: "/" + l.top}
-		for _, c := range []string{Memory, CPU, Pids} {
-			if slices.Contains(l.controllers, c) {
-				p.controllers = append(p.controllers, c)
-			}
-		}
-		all = append(all, p)
+		all = append(all, place{
+			v2: true, dir: "/" + dir, top: "/" + l.top, controllers: usable(l.controllers),
+		})
 	}
 	for _, c := range []string{freezer, Memory, Pids, CPU} {
 		dir, ok := l.dirs[c]
@@ -99,6 +95,17 @@ func (l layout) places() []place {
 		all[i].controllers = append(all[i].controllers, c)
 	}
 	return all
+}
+
+// usable returns those among the controllers of version 2 that limit something.
+func usable(controllers []string) []string {
+	var found []string
+	for _, c := range []string{Memory, CPU, Pids} {
+		if slices.Contains(controllers, c) {
+			found = append(found, c)
+		}
+	}
+	return found
 }
 
 // keyed returns the number behind a word in text of the form "word number", a line

@@ -202,3 +202,16 @@ func TestDelegate(t *testing.T) {
 		require.Equal(t, want, strings.TrimSpace(string(text)))
 	}
 }
+
+// A group that was given away has its controllers; those below it have none yet.
+func TestControllersOfGivenGroup(t *testing.T) {
+	t.Parallel()
+	above := t.TempDir()
+	own := filepath.Join(above, "engine")
+	require.NoError(t, os.Mkdir(own, 0o755))
+	require.NoError(t, os.WriteFile(above+"/cgroup.controllers", []byte("cpu io pids\n"), 0o600))
+	require.NoError(t, os.WriteFile(above+"/cgroup.type", []byte("domain\n"), 0o600))
+	p, err := place{v2: true, dir: own, top: above}.atBase()
+	require.NoError(t, err)
+	require.Equal(t, place{v2: true, dir: above, top: above, controllers: []string{CPU, Pids}}, p)
+}

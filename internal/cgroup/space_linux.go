@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,7 +48,9 @@ func openSpace(c Config) (*space, error) {
 	s.can = missing()
 	places := c.only(l.places())
 	for i := range places {
-		places[i].dir = places[i].base()
+		if places[i], err = places[i].atBase(); err != nil {
+			return nil, &Error{Do: "find", Err: err}
+		}
 	}
 	if err := c.note(places, s.name); err != nil {
 		return nil, &Error{Do: "note", Err: err}
@@ -164,6 +167,19 @@ func (p place) base() string {
 		return p.dir
 	}
 	return above
+}
+
+// atBase is the place that groups are made in. A group that was given away has its
+// controllers before those below it have any.
+func (p place) atBase() (place, error) {
+	base := p.base()
+	if base == p.dir {
+		return p, nil
+	}
+	p.dir = base
+	text, err := ReadText(os.DirFS(base), "cgroup.controllers")
+	p.controllers = usable(strings.Fields(text))
+	return p, err
 }
 
 // given reports whether a group of version 2 was given to this process, so that nobody
