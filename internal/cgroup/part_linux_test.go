@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // fakeGroup returns a group in one hierarchy whose files are ordinary ones. What is
@@ -201,6 +202,27 @@ func TestDelegate(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, strings.TrimSpace(string(text)))
 	}
+}
+
+// A group that has processes of its own cannot hand controllers down, and what the
+// kernel would let it do makes its groups unusable.
+func TestDelegateOccupied(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	control := filepath.Join(dir, "cgroup.subtree_control")
+	for name, text := range map[string]string{
+		control: "", dir + "/cgroup.procs": "1\n", dir + "/cgroup.type": "domain\n",
+	} {
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	}
+	require.ErrorIs(t, delegate(dir, CPU), unix.EBUSY)
+	require.Equal(t, map[string]string{"cgroup.subtree_control": ""},
+		contents(t, dir, []string{"cgroup.subtree_control"}))
+	require.NoError(t, os.Remove(dir+"/cgroup.type"))
+	require.NoError(t, delegate(dir, CPU), "the root of all groups may have both")
+	require.NoError(t, os.WriteFile(dir+"/cgroup.type", nil, 0o600))
+	require.NoError(t, os.WriteFile(dir+"/cgroup.procs", nil, 0o600))
+	require.NoError(t, delegate(dir, Pids))
 }
 
 // A group that was given away has its controllers; those below it have none yet.

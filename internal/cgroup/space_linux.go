@@ -206,12 +206,25 @@ func delegate(dir, controller string) error {
 	if err == nil && slices.Contains(words(text), controller) {
 		return nil
 	}
-	err = write(file, "+"+controller)
+	// The kernel refuses memory there. It does not refuse what single threads can be held
+	// to, but makes groups of threads of those below, which no process can be born in.
+	if occupied(dir) {
+		err = unix.EBUSY
+	} else {
+		err = write(file, "+"+controller)
+	}
 	if errors.Is(err, unix.EBUSY) {
-		return fmt.Errorf("%w: the group has processes of its own, and then none of its groups"+
-			" can have a controller", err)
+		return fmt.Errorf("%s: %w: the group has processes of its own, and then none of its"+
+			" groups can have a controller", dir, unix.EBUSY)
 	}
 	return err
+}
+
+// occupied reports whether a group has processes of its own and is not the root of all
+// groups, which may have them.
+func occupied(dir string) bool {
+	text, err := read(dir + "/cgroup.procs")
+	return (err != nil || len(text) > 0) && exists(dir+"/cgroup.type")
 }
 
 // tryBirth finds out whether a process can be started right in a group, without any
