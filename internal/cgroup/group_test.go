@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 		firstThread: playFirstThread,
 		"owner":     playOwner,
 		"where":     playWhere,
+		"burn":      playBurn,
 	})
 	code := m.Run()
 	p := cgroup.NewPool(cgroup.Config{})
@@ -186,6 +187,55 @@ func TestMemory(t *testing.T) {
 		_, again := g.KilledForMemory()
 		require.False(t, again, "that is known now")
 	})
+}
+
+// Two threads of a group of one core take at least as long as one would, whatever else
+// runs on the machine; and a group that has no time left is not used again.
+func TestCores(t *testing.T) {
+	forEachWay(t, func(t way) {
+		p := t.pool
+		g := take(t, p, cgroup.Limits{Cores: 1})
+		if g.Holds().Cores == 0 {
+			g.Release()
+			return
+		}
+		began := time.Now()
+		require.Zero(t, begin(t, g, "burn").wait())
+		const much = 200 * time.Millisecond // what was given for the last period, and some more
+		require.Greater(t, time.Since(began), burnt-much)
+		exhausted := false
+		for _, dir := range p.Dirs() {
+			text, err := os.ReadFile(filepath.Join(dir, "1", "cpu.stat"))
+			if err == nil && !strings.Contains(string(text), "nr_throttled 0\n") {
+				exhausted = true
+			}
+		}
+		g.Release()
+		next := take(t, p, cgroup.Limits{Cores: 1})
+		defer next.Release()
+		require.Equal(t, !exhausted, g == next)
+	})
+}
+
+// burnt is how much processor time is used for that.
+const burnt = time.Second
+
+// playBurn uses processor time with two threads.
+func playBurn([]string) (int, error) {
+	done := make(chan error)
+	for range 2 {
+		go func() {
+			for {
+				var used unix.Rusage
+				err := unix.Getrusage(unix.RUSAGE_SELF, &used)
+				if err != nil || used.Utime.Nano()+used.Stime.Nano() > int64(burnt) {
+					done <- err
+					return
+				}
+			}
+		}()
+	}
+	return 0, errors.Join(<-done, <-done)
 }
 
 // A process of a group, and those that it starts, are in the group in every hierarchy
