@@ -250,7 +250,9 @@ func anything(e *fork.Executor, random *rand.Rand) error {
 		})
 	}
 	r, err := e.Run(ctx, a)
-	if err == nil && (r.String() != kind.want || len(r.Left)+len(r.Unenforced) > 0) {
+	// On a slow machine the grace time may be over before it has ended.
+	ok := r.String() == kind.want || kind.stop && r.Signal == "SIGKILL"
+	if err == nil && (!ok || len(r.Left)+len(r.Unenforced) > 0) {
 		err = fmt.Errorf("%q is %+v, and not %s", kind.job.Command[2:], r, kind.want)
 	}
 	return err
@@ -376,13 +378,12 @@ func TestEngineKilled(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, engine.Start())
 	v := g.next()
-	var dirs []string
-	for range 2 { // of the hierarchies, and none more is waited for
-		var dir string
-		_, err = fmt.Fscanln(stdout, &dir)
-		require.NoError(t, err)
+	var list string
+	_, err = fmt.Fscanln(stdout, &list)
+	require.NoError(t, err)
+	dirs := strings.Split(list, ",")
+	for _, dir := range dirs {
 		require.DirExists(t, dir)
-		dirs = append(dirs, dir)
 	}
 	require.NoError(t, engine.Process.Kill())
 	require.Error(t, engine.Wait())
@@ -415,9 +416,7 @@ func engineLimits(args []string) (int, error) {
 		a := attempt(helper("spawn", "scoltw", "gate", args[1], "", "0"))
 		a.Job.Resources = limited
 		a.OnReport = func(executor.Status) {
-			for _, dir := range fork.Groups(e) {
-				_, _ = fmt.Fprintln(os.Stdout, dir)
-			}
+			_, _ = fmt.Fprintln(os.Stdout, strings.Join(fork.Groups(e), ","))
 		}
 		_, err := e.Run(ctx, a)
 		return 0, err
