@@ -21,7 +21,7 @@ COUNT     ?= 3
 help: ## List the targets and the variables.
 	@echo 'make [target] [VARIABLE=value]'
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
 	@sed -n 's/^\([A-Z]*\) *?= /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -56,6 +56,10 @@ test: setup ## Run all tests with the race detector, those that need servers too
 		echo "go -C $$dir test -race ./..."; \
 		CGO_ENABLED=1 go -C $$dir test -race -shuffle=on -timeout=30m ./...; \
 	done
+
+.PHONY: test-vm
+test-vm: ## Run the tests of limits in a virtual machine that has control groups v2.
+	go -C internal/integration run ./vm
 
 .PHONY: race
 race: setup ## Hunt for races: all tests COUNT times, on 1, 2 and 4 processors.

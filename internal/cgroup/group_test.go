@@ -537,6 +537,9 @@ func TestGivenGroup(t *testing.T) {
 	g := take(t, p, cgroup.Limits{})
 	defer g.Release()
 	for name, given := range map[string]bool{"given": true, "not given": false} {
+		if !given && os.Geteuid() != 0 {
+			continue // what a user makes is given to that user
+		}
 		parent := filepath.Join(p.Dirs()[0], "1", strings.ReplaceAll(name, " ", "-"))
 		own := filepath.Join(parent, "engine")
 		require.NoError(t, os.MkdirAll(own, 0o755))

@@ -5,4 +5,7 @@
 // The tests start the servers that they need by themselves, see package
 // servertest, and run on Linux. They fail where a server cannot be had; they are
 // never skipped.
+//
+// Command vm, which is "make test-vm", runs tests of the library in a virtual machine
+// that has all controllers of control groups of version 2.
 package integration
