@@ -235,7 +235,7 @@ func TestBadUsage(t *testing.T) {
 		{"no such file", []string{"testdata/no-such.json"}, "no-such.json"},
 		{"a directory", []string{"testdata"}, "testdata"},
 		{"unknown flag", []string{"-parallell", "2", good}, "-parallell"},
-		{"unknown executor", []string{"-executor", "slurm", good}, "fork, sim"},
+		{"unknown executor", []string{"-executor", "kubernetes", good}, "fork, slurm, sim"},
 		{"unknown graph", []string{"-graph", "svg", good}, "mermaid, dot"},
 		{"unknown report", []string{"-report", "xml", good}, "text, json"},
 		{"unknown progress", []string{"-progress", "on", good}, "auto"},
