@@ -12,7 +12,12 @@ import (
 // InstanceName is the name of instance i, from 0, of a multiplied task (D4).
 func InstanceName(task string, i int) string {
 	var room [64]byte
-	return string(strconv.AppendInt(append(append(room[:0], task...), '_'), int64(i)+1, 10))
+	return string(AppendInstanceName(room[:0], task, i))
+}
+
+// AppendInstanceName appends what [InstanceName] returns, for millions.
+func AppendInstanceName(b []byte, task string, i int) []byte {
+	return strconv.AppendInt(append(append(b, task...), '_'), int64(i)+1, 10)
 }
 
 // ParseInstanceName is the reverse of [InstanceName]. Whether there is such a

@@ -1,6 +1,7 @@
 package expand
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +48,14 @@ func (r *reference) at(i int) string {
 	if r.axis == noAxis {
 		return r.value.At(0)
 	}
-	return r.value.At(i / r.step % r.value.Len())
+	// With one list neither is needed, and divisions take their time.
+	if r.step > 1 {
+		i /= r.step
+	}
+	if n := r.value.Len(); i >= n {
+		i %= n
+	}
+	return r.value.At(i)
 }
 
 // An element is one string of several that differs between instances.
@@ -61,6 +69,9 @@ func (c *compiler) measure() {
 	t := c.out
 	uses := make([]int, t.axes)
 	count := func(x text) {
+		if x.whole() {
+			return // it takes no room
+		}
 		for _, p := range x {
 			t.fixed += len(p.literal)
 			if p.axis != noAxis {
@@ -141,9 +152,15 @@ func (t *Template) check(i int) {
 // At makes instance i, counted from 0. Nothing of it is kept. It panics if i is
 // not below Len.
 func (t *Template) At(i int) Instance {
-	in := Instance{Name: t.Name(i), Index: i, Values: Values{t, i}, Job: t.job}
+	return Instance{Name: t.Name(i), Index: i, Values: Values{t, i}, Job: t.JobAt(i)}
+}
+
+// JobAt is the job of instance i alone, see [Template.At].
+func (t *Template) JobAt(i int) dag.Job {
+	t.check(i)
+	job := t.job
 	if t.axes == 0 {
-		return in
+		return job
 	}
 	// Few tasks refer to more lists than this.
 	var room [8]string
@@ -157,16 +174,16 @@ func (t *Template) At(i int) Instance {
 	}
 	var b strings.Builder
 	b.Grow(size)
-	in.Job.Command = listAt(t.job.Command, t.words, values, &b)
-	in.Job.Environment = listAt(t.job.Environment, t.environment, values, &b)
+	job.Command = listAt(t.job.Command, t.words, values, &b)
+	job.Environment = listAt(t.job.Environment, t.environment, values, &b)
 	if t.workDir != nil {
-		in.Job.WorkDir = t.workDir.at(values, &b)
+		job.WorkDir = t.workDir.at(values, &b)
 	}
 	if t.options != nil {
 		// A copy: what a closure refers to is on the heap, for every instance.
-		in.Job.Options = t.optionsAt(append([]string(nil), values...))
+		job.Options = t.optionsAt(append([]string(nil), values...))
 	}
-	return in
+	return job
 }
 
 // listAt returns base with the texts of what differs. If nothing does it is
@@ -175,8 +192,7 @@ func listAt(base []string, varying []element, values []string, b *strings.Builde
 	if len(varying) == 0 {
 		return base
 	}
-	list := make([]string, len(base))
-	copy(list, base)
+	list := slices.Clone(base)
 	for _, e := range varying {
 		list[e.index] = e.text.at(values, b)
 	}

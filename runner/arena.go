@@ -4,19 +4,21 @@ import (
 	"context"
 	"strconv"
 	"strings"
+
+	"github.com/daggy-go/daggy/expand"
 )
 
 // arena is where a worker gets, many at a time, what every attempt needs one of
 // and user code may keep, so that it cannot be used again.
 type arena struct {
 	contexts []attemptContext
-	keys     strings.Builder
-	crowd    int // see meet
+	texts    strings.Builder // keys and names
+	crowd    int             // see meet
 }
 
 const (
 	contextsAtOnce = 32
-	keysAtOnce     = 2 << 10 // bytes
+	textsAtOnce    = 2 << 10 // bytes
 )
 
 func (m *arena) context(parent *context.Context) *attemptContext {
@@ -32,15 +34,24 @@ func (m *arena) context(parent *context.Context) *attemptContext {
 // key returns the key of an attempt.
 func (m *arena) key(prefix string, task, instance, number int) string {
 	var room [64]byte
-	b := appendKey(room[:0], prefix, task, instance, number)
-	if m.keys.Cap()-m.keys.Len() < len(b) {
-		// The keys made so far keep the memory they are in.
-		m.keys = strings.Builder{}
-		m.keys.Grow(keysAtOnce)
+	return m.text(appendKey(room[:0], prefix, task, instance, number))
+}
+
+// instanceName returns the name of an instance of a multiplied task.
+func (m *arena) instanceName(task string, instance int) string {
+	var room [64]byte
+	return m.text(expand.AppendInstanceName(room[:0], task, instance))
+}
+
+func (m *arena) text(b []byte) string {
+	if m.texts.Cap()-m.texts.Len() < len(b) {
+		// The texts made so far keep the memory they are in.
+		m.texts = strings.Builder{}
+		m.texts.Grow(max(textsAtOnce, len(b)))
 	}
-	from := m.keys.Len()
-	m.keys.Write(b)
-	return m.keys.String()[from:]
+	from := m.texts.Len()
+	m.texts.Write(b)
+	return m.texts.String()[from:]
 }
 
 // attemptKey returns the key of an attempt.

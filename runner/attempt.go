@@ -113,14 +113,17 @@ func (a *attempt) describe(w *workers, m *arena) {
 func (e *engine) prepare(w *workers, a *attempt, m *arena) {
 	a.Key = m.key(e.key, a.task, a.Index, a.Number)
 	a.PoolOptions = w.options
+	a.Instance = a.Task
+	if a.def.multiplied() {
+		a.Instance = m.instanceName(a.Task, a.Index)
+	}
 	if a.def.more != nil {
-		a.Instance, a.Job = a.def.instance(a.Task, a.Index)
-		a.plain = false
+		a.Job, a.plain = a.def.job(a.Index), false
 	} else {
 		if !a.plain { // else only the command is another
 			a.Job, a.plain = dag.Job{}, true
 		}
-		a.Instance, a.Job.Command = a.Task, a.def.command
+		a.Job.Command = a.def.command
 	}
 	e.outputs.open(a)
 	if a.Job.TimeLimit > 0 {

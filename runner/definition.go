@@ -221,16 +221,12 @@ func (c *taskDef) multiplied() bool {
 	return c.more != nil && c.more.template != nil && c.more.template.Multiplied()
 }
 
-// instance returns the name and the job of an instance. name is the task's.
-func (c *taskDef) instance(name string, index int) (string, dag.Job) {
-	switch {
-	case c.more == nil:
-		return name, dag.Job{Command: c.command}
-	case c.more.template == nil:
-		return name, c.more.task.Job
+// job returns the job of an instance, which is not only a command.
+func (c *taskDef) job(index int) dag.Job {
+	if c.more.template == nil {
+		return c.more.task.Job
 	}
-	in := c.more.template.At(index)
-	return in.Name, in.Job
+	return c.more.template.JobAt(index)
 }
 
 // instanceName returns the name of an instance.
