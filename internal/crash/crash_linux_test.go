@@ -30,7 +30,9 @@ type site struct {
 	how   string
 	rng   *rand.Rand
 	kills int
-	said  string // what the last engine printed
+	// stopped: an engine stopped the run in good order.
+	stopped bool
+	said    string // what the last engine printed
 }
 
 // newSite makes a directory that stays if the test fails.
