@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -100,25 +99,6 @@ func TestBadTokenFiles(t *testing.T) {
 	}
 	_, err := httpguard.New(httpguard.Config{Auth: httpguard.Auth{TokenFile: "/no/such/file"}})
 	require.ErrorIs(t, err, os.ErrNotExist)
-}
-
-func TestTokenFileOfOthers(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("there are no modes")
-	}
-	path := filepath.Join(t.TempDir(), "tokens")
-	writeTokens(t, path, "submit "+first)
-	for _, mode := range []os.FileMode{0o640, 0o604, 0o620, 0o601} {
-		require.NoError(t, os.Chmod(path, mode))
-		_, err := httpguard.New(httpguard.Config{Auth: httpguard.Auth{TokenFile: path}})
-		require.ErrorContains(t, err, "chmod 0600 "+path, "%o", mode)
-	}
-	require.NoError(t, os.Chmod(path, 0o400))
-	_, err := httpguard.New(httpguard.Config{Auth: httpguard.Auth{TokenFile: path}})
-	require.NoError(t, err)
-	_, err = httpguard.New(httpguard.Config{Auth: httpguard.Auth{TokenFile: t.TempDir()}})
-	require.ErrorContains(t, err, "directory")
 }
 
 // Tokens are rotated while the daemon runs.

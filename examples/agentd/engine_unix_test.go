@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -7,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -58,9 +59,6 @@ func completes(t *testing.T, e *remote.Executor) int {
 // TLS, and by a token through a unix socket.
 func TestEngine(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("its clients have no unix sockets")
-	}
 	cert, key, pair, pool := selfSigned(t)
 	token := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(token, []byte(submitToken+"\n"), 0o600))
@@ -89,9 +87,6 @@ func TestEngine(t *testing.T) {
 // A token is replaced while an engine works: both are valid for a while.
 func TestTokenRotation(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("there is no SIGHUP")
-	}
 	tokens := tokenFile(t)
 	mine := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(mine, []byte(submitToken), 0o600))
