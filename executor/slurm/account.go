@@ -38,7 +38,7 @@ const (
 // askAccounting asks accounting about all items that wait for that.
 func (k *keeper) askAccounting(ctx context.Context) {
 	k.mu.Lock()
-	accounting := k.cluster.Accounting
+	accounting := k.cluster.Accounting || !k.asked
 	var names []string
 	for _, it := range k.items {
 		if it.inquiry != toAsk {

@@ -53,7 +53,7 @@ func (s *script) run(_ context.Context, argv []string, in string) (slurm.Answer,
 	case "scancel":
 		return slurm.Answer{}, nil
 	case "scontrol":
-		config := "MaxArraySize = 501\nSLURM_VERSION = 22.05.8\n"
+		config := "MaxArraySize = 501\nTaskPlugin = task/affinity\n"
 		if s.sacct != nil {
 			config += "AccountingStorageType = accounting_storage/slurmdbd\n"
 		}
@@ -316,6 +316,40 @@ func TestAccounting(t *testing.T) {
 			require.Equal(t, want, got, word)
 		}
 		require.LessOrEqual(t, s.called("sacct"), 3)
+	})
+}
+
+// An engine that finds its jobs, and has nothing to submit, asks what the cluster
+// can do all the same: what has become of them depends on it.
+func TestClusterIsKnownAfterRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{sacct: []byte("1|TIMEOUT|key\n")}
+		s.says("1|RUNNING|n1|None|key")
+		e, dir := setup(t, s)
+		job := dag.Command("true")
+		job.Resources = dag.Resources{dag.Cores: 1}
+		c := begin(t, e, attempt("key", job))
+		pass(time.Second)
+		write(t, dir, "claims", "key", claimOf1)
+		pass(time.Minute)
+		c.cancel(executor.ErrDetach)
+		require.True(t, c.over())
+
+		e = slurm.Unwatched(slurm.New(slurm.Config{Dir: dir, Commands: s.run}))
+		a := attempt("key", job)
+		a.Resumed, a.Ref = true, "1"
+		c = begin(t, e, a)
+		pass(time.Minute)
+		c.goesOn(t)
+		s.says()
+		pass(2 * time.Minute)
+		require.True(t, c.over())
+		require.NoError(t, c.err)
+		require.Equal(t, "failure (time limit)", c.res.String())
+		require.Empty(t, c.res.Unenforced, "it holds jobs to their cores")
+		require.Equal(t, 2, s.called("scontrol"), "once for each engine")
+		require.Equal(t, 1, s.called("sbatch"))
 	})
 }
 

@@ -40,9 +40,7 @@ func (k *keeper) submissions(ctx context.Context, kick <-chan struct{}) {
 		case <-kick:
 		case <-timer.C:
 		}
-		if k.waiting() {
-			k.askCluster(ctx)
-		}
+		k.askCluster(ctx)
 		for ctx.Err() == nil {
 			batch, wait := k.due(len(free) == submitters)
 			if batch == nil {
@@ -65,13 +63,6 @@ func (k *keeper) kickSubmit() {
 	if k.session != nil {
 		poke(k.session.submit)
 	}
-}
-
-// waiting reports whether there is anything to submit.
-func (k *keeper) waiting() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.piles) > 0
 }
 
 // A pile is what waits to be submitted together.
@@ -357,13 +348,14 @@ func (k *keeper) submissionEnded(batch []*item, s evidence.Submission, id, words
 	}
 }
 
-// askCluster asks once for the configuration of the cluster. Without an answer
-// the usual is assumed, and the next submission asks again.
+// askCluster asks once for the configuration of the cluster, also for jobs that an
+// earlier engine has submitted. Without an answer the usual is assumed, and it is
+// asked again before the next submission, not while those pause.
 func (k *keeper) askCluster(ctx context.Context) {
 	k.mu.Lock()
-	known := k.asked
+	ask := !k.asked && !time.Now().Before(k.pause)
 	k.mu.Unlock()
-	if known {
+	if !ask {
 		return
 	}
 	a, err := k.e.ask(ctx, "", "scontrol", "show", "config")
