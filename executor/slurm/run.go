@@ -194,15 +194,24 @@ func (r *run) settled(ctx context.Context, known bool) *outcome {
 	if ctx.Err() == nil || known {
 		return nil
 	}
-	claim, err := r.store.take(r.a.Key, r.e.engine)
-	if err != nil {
+	shut, err := r.shut()
+	switch {
+	case err != nil:
 		return failure(fmt.Errorf("slurm: %w", err))
-	}
-	if claim.Engine {
+	case shut:
 		return failure(notStarted(ctx))
 	}
-	r.claim = claim
 	return nil
+}
+
+// shut takes the key for the engine, so that it never starts. False: a job has it.
+func (r *run) shut() (bool, error) {
+	claim, err := r.store.take(r.a.Key, r.e.engine)
+	if err != nil {
+		return false, err
+	}
+	r.claim, r.claimed = claim, r.e.keeper.now()
+	return claim.Engine, nil
 }
 
 var (
@@ -308,16 +317,15 @@ func (r *run) failed(err error) *outcome {
 	if _, again := errors.AsType[*executor.NotStartedError](err); again {
 		return failure(err) // under the same key
 	}
-	claim, cerr := r.store.take(r.a.Key, r.e.engine)
-	if cerr != nil {
+	shut, cerr := r.shut()
+	switch {
+	case cerr != nil:
 		return failure(errors.Join(err, cerr))
+	case shut:
+		return failure(err)
 	}
-	if !claim.Engine {
-		r.claim, r.claimed = claim, r.e.keeper.now()
-		poke(r.wake)
-		return nil
-	}
-	return failure(err)
+	poke(r.wake)
+	return nil
 }
 
 // act does what a verdict says.
@@ -378,13 +386,11 @@ func (r *run) say(s executor.Status) {
 
 // unstart closes the key of a job that ended before it began.
 func (r *run) unstart(v evidence.Verdict) *outcome {
-	claim, err := r.store.take(r.a.Key, r.e.engine)
+	shut, err := r.shut()
 	if err != nil {
 		r.say(executor.Status{Reason: "its key cannot be closed: " + err.Error()})
-		return nil
 	}
-	if !claim.Engine {
-		r.claim, r.claimed = claim, r.e.keeper.now()
+	if !shut {
 		return nil
 	}
 	jerr := &JobError{ID: v.Job.ID, State: v.Job.State, Text: "ended before it began"}

@@ -39,13 +39,12 @@ const (
 func (r *run) stop(p picture) *outcome {
 	s := r.stopping
 	if r.claim.Free() {
-		claim, err := r.store.take(r.a.Key, r.e.engine)
+		shut, err := r.shut()
 		if err != nil {
 			r.say(executor.Status{Reason: "its key cannot be closed: " + err.Error()})
 			return nil
 		}
-		s.closed = claim.Engine
-		r.claim, r.claimed = claim, r.e.keeper.now()
+		s.closed = shut
 	}
 	if s.closed {
 		return r.unqueue(p)
