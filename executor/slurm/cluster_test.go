@@ -33,12 +33,12 @@ type cluster struct {
 }
 
 type job struct {
-	id, name, state, reason string
-	restart                 int
-	script                  string
-	args                    []string
-	environ                 []string
-	cmd                     *exec.Cmd
+	id, name, state string
+	restart         int
+	script          string
+	args            []string
+	environ         []string
+	cmd             *exec.Cmd
 }
 
 func newCluster(tb testing.TB) *cluster {
@@ -67,7 +67,7 @@ func (c *cluster) run(_ context.Context, argv []string, in string) (slurm.Answer
 	case "squeue":
 		var out bytes.Buffer
 		for _, j := range c.jobs {
-			fmt.Fprintf(&out, "daggy|%s|%s|fake|%s|%s\n", j.id, j.state, j.reason, j.name)
+			fmt.Fprintf(&out, "daggy|%s|%s|fake||%s\n", j.id, j.state, j.name)
 		}
 		return slurm.Answer{Stdout: out.Bytes()}, nil
 	case "scancel":

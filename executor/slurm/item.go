@@ -59,7 +59,6 @@ type item struct {
 type picture struct {
 	stage  stage
 	jobs   []evidence.Job
-	names  []jobName
 	since  uint64
 	listed uint64
 	quiet  int

@@ -154,8 +154,7 @@ func (k *keeper) picture(it *item) picture {
 	defer k.mu.Unlock()
 	c := &k.e.config
 	p := picture{
-		stage: it.stage, jobs: it.jobs, names: it.names, since: it.since, listed: it.listed,
-		quiet:  it.quiet,
+		stage: it.stage, jobs: it.jobs, since: it.since, listed: it.listed, quiet: it.quiet,
 		gone:   it.quiet >= 3 && time.Since(it.quietSince) >= c.Missing,
 		failed: it.failed, text: it.text,
 	}

@@ -211,7 +211,7 @@ func (k *keeper) submit(ctx context.Context, batch []*item) {
 		if len(batch) > 1 {
 			n.index = i
 		}
-		it.names = append(slices.Clip(it.names), n)
+		it.names = append(it.names, n)
 		if k.items[it.key] == it {
 			k.names[n] = it
 		}

@@ -8,8 +8,6 @@ import (
 
 // A Cluster is what matters of the configuration of a cluster.
 type Cluster struct {
-	// Version of Slurm's, such as "22.05.8". "": not known.
-	Version string
 	// MaxArray is one more than the largest index of an element of an array. 0:
 	// not known.
 	MaxArray int
@@ -32,7 +30,6 @@ func ParseCluster(out []byte) Cluster {
 	store := v["AccountingStorageType"]
 	cgroup := strings.Contains(v["TaskPlugin"], "cgroup")
 	return Cluster{
-		Version:    v["SLURM_VERSION"],
 		MaxArray:   max(maxArray, 0),
 		Accounting: store != "" && store != "accounting_storage/none" && store != "(null)",
 		HoldsCores: cgroup && v["ConstrainCores"] == "yes" ||

@@ -113,7 +113,7 @@ ConstrainCores          = yes
 ConstrainRAMSpace       = yes
 `
 	require.Equal(t, Cluster{
-		Version: "22.05.8", MaxArray: 4001, Accounting: true, HoldsCores: true, HoldsMemory: true,
+		MaxArray: 4001, Accounting: true, HoldsCores: true, HoldsMemory: true,
 	}, ParseCluster([]byte(text)))
 	require.Equal(t, Cluster{}, ParseCluster([]byte("garbage\n=\nMaxArraySize=-3\n")))
 	require.True(t, ParseCluster([]byte("JobAcctGatherParams = OverMemoryKill\n")).HoldsMemory)
