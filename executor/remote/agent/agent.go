@@ -41,6 +41,7 @@ type Agent struct {
 	salt       string // of hashes
 	growths    growths
 	ending     chan struct{} // closed by Shutdown
+	closed     func() error  // closeFiles, once
 	running    sync.WaitGroup
 	writing    sync.WaitGroup // the journal's goroutine
 	works      chan work
@@ -81,6 +82,7 @@ func newAgent(ctx context.Context, c Config, openStore storeOpener) (*Agent, err
 		attempts: map[string]*attempt{}, used: keyset.New(), sessions: map[string]*session{},
 		watchers: map[*stream]struct{}{}, works: make(chan work),
 	}
+	a.closed = sync.OnceValue(a.closeFiles)
 	a.keeping.wanted = c.kept
 	if d, ok := executor.As[executor.Durable](c.Executor); ok && d.Durable() && !c.Ephemeral {
 		a.durable = d
@@ -219,7 +221,7 @@ func (a *Agent) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("agent: shutdown: %w", context.Cause(ctx))
 	}
-	return a.closeFiles(first)
+	return a.closed()
 }
 
 // letGo ends the call for an attempt: what outlives the daemon goes on.
@@ -236,10 +238,7 @@ func (a *Agent) letGo(at *attempt) {
 	at.stop(errShutdown)
 }
 
-func (a *Agent) closeFiles(first bool) error {
-	if !first {
-		return nil
-	}
+func (a *Agent) closeFiles() error {
 	var err error
 	if a.journal != nil {
 		err = errors.Join(a.journal.problem(), a.journal.log.Close())
