@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor/slurm/internal/evidence"
 )
 
@@ -78,31 +77,4 @@ func (k *keeper) askAccounting(ctx context.Context) {
 			it.wake()
 		}
 	}
-}
-
-// asked names the resources that a job asks for, sorted.
-func (s *settings) asked() []string {
-	var names []string
-	if s.flags["--cpus-per-task"] != "" {
-		names = append(names, dag.Cores)
-	}
-	if strings.HasPrefix(s.flags["--gres"], "gpu") {
-		names = append(names, dag.GPUs)
-	}
-	if s.flags["--mem"] != "" {
-		names = append(names, dag.MemoryMB)
-	}
-	return names
-}
-
-// unenforced names those of the resources that this cluster does not hold jobs
-// to (E6).
-func (k *keeper) unenforced(asked []string) []string {
-	k.mu.Lock()
-	c := k.cluster
-	k.mu.Unlock()
-	held := map[string]bool{
-		dag.Cores: c.HoldsCores, dag.GPUs: c.HoldsGPUs, dag.MemoryMB: c.HoldsMemory,
-	}
-	return slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return held[name] })
 }

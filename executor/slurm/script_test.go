@@ -20,24 +20,6 @@ import (
 	"github.com/daggy-go/daggy/executor/slurm"
 )
 
-func quick(t *testing.T, c *cluster) *slurm.Executor {
-	t.Helper()
-	return slurm.New(slurm.Config{
-		Dir: t.TempDir(), Commands: c.run, Interval: 50 * time.Millisecond,
-		Missing: 300 * time.Millisecond, ArrayWait: -1,
-	})
-}
-
-// noted says how often a job has noted that it ran.
-func noted(t *testing.T, file string) int {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if !os.IsNotExist(err) {
-		require.NoError(t, err)
-	}
-	return strings.Count(string(b), "\n")
-}
-
 // A job that Slurm starts again does nothing, and says so, even if the queue is
 // never seen in between.
 func TestStartedAgain(t *testing.T) {

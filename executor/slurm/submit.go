@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -62,135 +61,6 @@ func (k *keeper) kickSubmit() {
 	defer k.mu.Unlock()
 	if k.session != nil {
 		poke(k.session.submit)
-	}
-}
-
-// A pile is what waits to be submitted together.
-type pile struct {
-	items []*item // not empty
-}
-
-// due takes off what is to be submitted next: a single item, or those of one
-// group. Nil: nothing is, for that time.
-func (k *keeper) due(busy bool) ([]*item, time.Duration) {
-	const idle = time.Hour // a kick comes first
-	c := &k.e.config
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := time.Now()
-	size := min(c.ArraySize, defaultMaxArray)
-	if k.cluster.MaxArray > 0 {
-		size = min(c.ArraySize, k.cluster.MaxArray)
-	}
-	if c.MaxQueued > 0 {
-		size = min(size, c.MaxQueued-k.inQueue)
-	}
-	switch {
-	case busy || len(k.piles) == 0:
-		return nil, idle
-	case size <= 0:
-		k.say(fmt.Sprintf("there are %d jobs in the queue, the most that there may be"+
-			" (Config.MaxQueued)", k.inQueue))
-		return nil, idle
-	}
-	if until := later(k.pause, k.next); until.After(now) {
-		return nil, until.Sub(now)
-	}
-	soonest := idle
-	for i, p := range k.piles {
-		if wait := p.wait(now, size, c.ArrayWait); wait > 0 {
-			soonest = min(soonest, wait)
-			continue
-		}
-		batch := p.items[:min(size, len(p.items))]
-		p.items = p.items[len(batch):]
-		if len(p.items) == 0 {
-			k.piles = slices.Delete(k.piles, i, i+1)
-			delete(k.byGroup, batch[0].group)
-		}
-		k.takeOff(batch, now)
-		return batch, 0
-	}
-	return nil, soonest
-}
-
-// wait says for how long it is worth waiting for more. The last one to come
-// decides: while more come, more will.
-func (p *pile) wait(now time.Time, size int, wait time.Duration) time.Duration {
-	if len(p.items) >= size || p.items[0].group == "" {
-		return 0
-	}
-	last := p.items[len(p.items)-1].arrived.Add(wait)
-	most := p.items[0].arrived.Add(10 * wait)
-	if most.Before(last) {
-		last = most
-	}
-	return last.Sub(now)
-}
-
-// push puts an item at the end of what is to be submitted, with mu held.
-func (k *keeper) push(it *item) {
-	it.stage = queued
-	it.arrived = time.Now()
-	if p := k.byGroup[it.group]; p != nil && it.group != "" {
-		p.items = append(p.items, it)
-		return
-	}
-	p := &pile{items: []*item{it}}
-	k.piles = append(k.piles, p)
-	if it.group != "" {
-		k.byGroup[it.group] = p
-	}
-}
-
-// withdraw takes an item off what is to be submitted, with mu held.
-func (k *keeper) withdraw(it *item) {
-	for i, p := range k.piles {
-		if p.items[0].group != it.group {
-			continue
-		}
-		j := slices.Index(p.items, it)
-		if j < 0 {
-			continue
-		}
-		if p.items = slices.Delete(p.items, j, j+1); len(p.items) == 0 {
-			k.piles = slices.Delete(k.piles, i, i+1)
-			delete(k.byGroup, it.group)
-		}
-		return
-	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// say gives what is queued a reason to wait, with mu held.
-func (k *keeper) say(text string) {
-	for _, p := range k.piles {
-		for _, it := range p.items {
-			if it.text != text {
-				it.text = text
-				it.wake()
-			}
-		}
-	}
-}
-
-// takeOff marks what is being submitted, with mu held.
-func (k *keeper) takeOff(batch []*item, now time.Time) {
-	for _, it := range batch {
-		it.stage = submitting
-		it.text = ""
-	}
-	k.inQueue += len(batch)
-	if rate := k.e.config.SubmitRate; rate > 0 {
-		// Unused time is good for a few at once, not more.
-		from := later(k.next, now.Add(-submitters*time.Second/time.Duration(rate)))
-		k.next = from.Add(time.Second / time.Duration(rate))
 	}
 }
 
@@ -346,26 +216,4 @@ func (k *keeper) submissionEnded(batch []*item, s evidence.Submission, id, words
 			it.text = "it is not known whether Slurm has it: " + words
 		})
 	}
-}
-
-// askCluster asks once for the configuration of the cluster, also for jobs that an
-// earlier engine has submitted. Without an answer the usual is assumed, and it is
-// asked again before the next submission, not while those pause.
-func (k *keeper) askCluster(ctx context.Context) {
-	k.mu.Lock()
-	ask := !k.asked && !time.Now().Before(k.pause)
-	k.mu.Unlock()
-	if !ask {
-		return
-	}
-	a, err := k.e.ask(ctx, "", "scontrol", "show", "config")
-	if err == nil {
-		err = a.failure()
-	}
-	if err != nil {
-		return
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.cluster, k.asked = evidence.ParseCluster(a.Stdout), true
 }

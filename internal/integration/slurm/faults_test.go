@@ -17,50 +17,6 @@ import (
 	"github.com/daggy-go/daggy/runner"
 )
 
-// patience is how long anything may take, and only matters if that never comes.
-const patience = 2 * time.Minute
-
-// eventually waits until the condition holds.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	require.Eventually(t, condition, patience, 20*time.Millisecond, what)
-}
-
-// start starts a run that is waited for with the test.
-func start(t *testing.T, e *slurm.Executor, d *dag.DAG) *runner.Handle {
-	t.Helper()
-	r := &runner.Runner{
-		Executor: e,
-		Lost:     runner.Backoff{Min: 50 * time.Millisecond, Max: time.Second},
-	}
-	h, err := r.Start(t.Context(), d)
-	require.NoError(t, err)
-	return h
-}
-
-func completed(t *testing.T, h *runner.Handle) *runner.Report {
-	t.Helper()
-	report, err := h.Wait(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, runner.RunCompleted, report.State)
-	return report
-}
-
-func (c *counter) empty(t *testing.T) bool {
-	t.Helper()
-	out, err := c.Output(t.Context(), "squeue", "--noheader", "--array")
-	require.NoError(t, err)
-	return strings.TrimSpace(out) == ""
-}
-
-// attempts returns how often an instance was tried.
-func attempts(t *testing.T, r *runner.Report, name string) int {
-	t.Helper()
-	task, ok := r.Task(name)
-	require.True(t, ok)
-	return task.Attempts
-}
-
 // A controller that is paused while jobs are submitted: sbatch gives up after ten
 // seconds, and its jobs run when the controller goes on.
 func TestPausedController(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -220,4 +221,22 @@ func (c *cluster) kill() {
 	for _, j := range c.jobs {
 		c.end(j, syscall.SIGKILL, "FAILED")
 	}
+}
+
+func quick(t *testing.T, c *cluster) *slurm.Executor {
+	t.Helper()
+	return slurm.New(slurm.Config{
+		Dir: t.TempDir(), Commands: c.run, Interval: 50 * time.Millisecond,
+		Missing: 300 * time.Millisecond, ArrayWait: -1,
+	})
+}
+
+// noted says how often a job has noted that it ran.
+func noted(t *testing.T, file string) int {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if !os.IsNotExist(err) {
+		require.NoError(t, err)
+	}
+	return strings.Count(string(b), "\n")
 }

@@ -1,0 +1,178 @@
+package slurm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/slurm"
+)
+
+// A script has answers of Slurm's commands, as they were recorded. No job ever
+// runs: what jobs do is done by the test, to the files.
+type script struct {
+	mu    sync.Mutex
+	calls [][]string
+	// queue is the answer of squeue, without the mark that begins each line.
+	queue slurm.Answer
+	// sacct is the answer of sacct. Nil: there is no accounting.
+	sacct []byte
+	// sbatch answers submissions, counted from 1. Nil: the number.
+	sbatch func(n int) slurm.Answer
+}
+
+func (s *script) run(_ context.Context, argv []string, in string) (slurm.Answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, argv)
+	switch argv[0] {
+	case "squeue":
+		return s.queue, nil
+	case "sbatch":
+		if !strings.HasPrefix(in, "#!/bin/bash\n") {
+			return slurm.Answer{}, errors.New("no script")
+		}
+		n := s.count("sbatch")
+		if s.sbatch != nil {
+			return s.sbatch(n), nil
+		}
+		return slurm.Answer{Stdout: fmt.Appendln(nil, n)}, nil
+	case "scancel":
+		return slurm.Answer{}, nil
+	case "scontrol":
+		config := "MaxArraySize = 501\nTaskPlugin = task/affinity\n"
+		if s.sacct != nil {
+			config += "AccountingStorageType = accounting_storage/slurmdbd\n"
+		}
+		return slurm.Answer{Stdout: []byte(config)}, nil
+	case "sacct":
+		if s.sacct != nil {
+			return slurm.Answer{Stdout: s.sacct}, nil
+		}
+	}
+	return slurm.Answer{Exit: 1, Stderr: []byte("Slurm accounting storage is disabled")}, nil
+}
+
+// count counts calls, with mu held.
+func (s *script) count(name string) int {
+	n := 0
+	for _, argv := range s.calls {
+		if argv[0] == name {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *script) called(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count(name)
+}
+
+// submission returns the arguments of the last sbatch.
+func (s *script) submission() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, argv := range slices.Backward(s.calls) {
+		if argv[0] == "sbatch" {
+			return argv
+		}
+	}
+	return nil
+}
+
+// says has squeue answer with these jobs from now on.
+func (s *script) says(lines ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue = slurm.Answer{}
+	for _, line := range lines {
+		s.queue.Stdout = append(s.queue.Stdout, "daggy|"+line+"\n"...)
+	}
+}
+
+// A call is a call of Run in the bubble.
+type call struct {
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	res    executor.Result
+	err    error
+	status executor.Status // the last
+}
+
+func (c *call) over() bool {
+	synctest.Wait()
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// goesOn fails the test if Run has returned.
+func (c *call) goesOn(t *testing.T) {
+	t.Helper()
+	if c.over() {
+		require.FailNow(t, "it is over", "%v, %v", c.res, c.err)
+	}
+}
+
+// pass lets virtual time pass, and what happens in it happen.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func attempt(key string, job dag.Job) *executor.Attempt {
+	return &executor.Attempt{
+		Run: "run", Task: "task", Instance: "task", Number: 1, Key: key, Job: job,
+		Stdout: io.Discard, Stderr: io.Discard,
+	}
+}
+
+func begin(t *testing.T, e *slurm.Executor, a *executor.Attempt) *call {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	c := &call{cancel: cancel, done: make(chan struct{})}
+	a.OnReport = func(s executor.Status) { c.status = s }
+	go func() {
+		defer close(c.done)
+		c.res, c.err = e.Run(ctx, a)
+	}()
+	return c
+}
+
+// setup returns an executor with the defaults, for virtual time.
+func setup(t *testing.T, s *script) (*slurm.Executor, string) {
+	t.Helper()
+	dir := t.TempDir()
+	return slurm.Unwatched(slurm.New(slurm.Config{Dir: dir, Commands: s.run})), dir
+}
+
+// write makes a file that a job would make.
+func write(t *testing.T, dir, kind, key, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "own", kind, key), []byte(text), 0o600))
+}
+
+const claimOf1 = "daggy-claim 1 job 1 0 n1\n"
+
+func reportOf1(key string, code int, how string) string {
+	line := fmt.Sprintf("daggy-exit 1 %s 1 0 %d %s 0 1700000000 1700000001 n1\n", key, code, how)
+	return line + line
+}

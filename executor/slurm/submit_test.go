@@ -1,0 +1,157 @@
+package slurm_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/slurm"
+)
+
+// One listing an interval, whatever the number of jobs; arrays as large as may be.
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		e, dir := setup(t, s)
+		const n = 1200
+		calls := make([]*call, n)
+		for i := range calls {
+			calls[i] = begin(t, e, attempt(fmt.Sprintf("key-%d", i), dag.Command("true")))
+		}
+		pass(4*slurm.DefaultInterval + time.Second)
+		require.Equal(t, 3, s.called("sbatch"), "arrays of 501, 501 and 198")
+		require.LessOrEqual(t, s.called("squeue"), 5)
+		for i := range calls {
+			key := fmt.Sprintf("key-%d", i)
+			write(t, dir, "exits", key, reportOf1(key, 0, "-"))
+		}
+		pass(slurm.DefaultInterval)
+		for _, c := range calls {
+			require.True(t, c.over())
+			require.NoError(t, c.err)
+		}
+		listed := s.called("squeue")
+		pass(time.Hour)
+		require.Equal(t, listed, s.called("squeue"), "nobody asks, so nothing is asked")
+	})
+}
+
+// What is over the limit waits here, and says so.
+func TestMaxQueued(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		dir := t.TempDir()
+		e := slurm.Unwatched(slurm.New(slurm.Config{
+			Dir: dir, Commands: s.run, MaxQueued: 2, ArraySize: 1,
+		}))
+		calls := make([]*call, 3)
+		for i := range calls {
+			calls[i] = begin(t, e, attempt(fmt.Sprintf("key-%d", i), dag.Command("true")))
+			synctest.Wait()
+		}
+		pass(slurm.DefaultInterval)
+		require.Equal(t, 2, s.called("sbatch"))
+		require.Contains(t, calls[2].status.Reason, "MaxQueued")
+		write(t, dir, "exits", "key-0", reportOf1("key-0", 0, "-"))
+		pass(2 * slurm.DefaultInterval)
+		require.True(t, calls[0].over())
+		require.Equal(t, 3, s.called("sbatch"))
+		for _, c := range calls[1:] {
+			c.cancel(executor.ErrDetach)
+			require.True(t, c.over())
+		}
+	})
+}
+
+// A submission of which it is not known whether it arrived is repeated once the
+// queue has been seen without it, and less and less often.
+func TestUnclearSubmission(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		s.sbatch = func(n int) slurm.Answer {
+			if n < 4 {
+				return slurm.Answer{Exit: 1, Stderr: []byte("sbatch: error: Batch job submission" +
+					" failed: Unable to contact slurm controller (connect failure)")}
+			}
+			return slurm.Answer{Stdout: []byte("44\n")}
+		}
+		e, _ := setup(t, s)
+		c := begin(t, e, attempt("key", dag.Command("true")))
+		pass(time.Second)
+		require.Contains(t, c.status.Reason, "not known")
+		require.Equal(t, 1, s.called("sbatch"))
+		pass(2 * time.Minute)
+		require.Equal(t, 4, s.called("sbatch"))
+		require.Equal(t, "44", c.status.Ref)
+		c.cancel(executor.ErrDetach)
+		require.True(t, c.over())
+	})
+}
+
+// A limit on submissions passes; a refusal does not.
+func TestDeferredAndRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		s.sbatch = func(n int) slurm.Answer {
+			words := "Job violates accounting/QOS policy (job submit limit, user's size and/or" +
+				" time limits)"
+			if n > 1 {
+				words = "Invalid partition name specified"
+			}
+			return slurm.Answer{Exit: 1, Stderr: []byte(
+				"sbatch: error: Batch job submission failed: " + words + "\n")}
+		}
+		e, _ := setup(t, s)
+		c := begin(t, e, attempt("key", dag.Command("true")))
+		pass(time.Second)
+		require.Contains(t, c.status.Reason, "job submit limit")
+		pass(time.Minute)
+		require.True(t, c.over())
+		require.True(t, executor.IsPermanent(c.err))
+		refused, ok := errors.AsType[*slurm.RefusedError](c.err)
+		require.True(t, ok)
+		require.Contains(t, refused.Words, "Invalid partition name specified")
+	})
+}
+
+// Every member of a job reaches Slurm.
+func TestMembersReachSlurm(t *testing.T) {
+	t.Parallel()
+	d, err := dag.Parse([]byte(`{"tasks": {"one": {"job": {
+		"command": ["true"], "minCPUs": "2", "minMemoryMB": "100", "minTmpDiskMB": "10",
+		"priority": "7", "timeLimitSeconds": "90", "userID": "` + fmt.Sprint(os.Getuid()) + `",
+		"workDir": "/work", "tmpDir": "/tmp", "partition": "p", "account": "a", "qos": "q",
+		"constraint": "c", "gres": "gpu:1", "nodes": "2", "tasks": 2, "exclusive": true,
+		"extraArgs": ["--mail-type=END"]
+	}}}}`))
+	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		e, _ := setup(t, s)
+		require.NoError(t, e.Validate(d.Tasks[0].Job))
+		c := begin(t, e, attempt("key", d.Tasks[0].Job))
+		pass(time.Second)
+		argv := s.submission()
+		for _, want := range []string{
+			"--cpus-per-task=2", "--mem=100M", "--tmp=10M", "--priority=7", "--time=3",
+			"--uid=" + fmt.Sprint(os.Getuid()), "--chdir=/work", "--partition=p", "--account=a",
+			"--qos=q", "--constraint=c", "--gres=gpu:1", "--nodes=2", "--ntasks=2", "--exclusive",
+			"--mail-type=END", "--no-requeue", "--job-name=key",
+		} {
+			require.Contains(t, argv, want)
+		}
+		c.cancel(executor.ErrDetach)
+		require.True(t, c.over())
+	})
+}

@@ -1,0 +1,50 @@
+package slurm_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor/slurm"
+)
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		job  dag.Job
+		want string
+	}{
+		"option":   {dag.Job{Options: map[string]any{"partitoin": "x"}}, "did you mean partition"},
+		"number":   {dag.Job{Options: map[string]any{"minCPUs": "two"}}, "minCPUs"},
+		"fraction": {dag.Job{Options: map[string]any{"minCPUs": 1.5}}, "not a whole number"},
+		"resource": {dag.Job{Resources: dag.Resources{"tapes": 1}}, "tapes"},
+		"array":    {dag.Job{Options: map[string]any{"extraArgs": []any{"--array=1"}}}, "--array"},
+		"short":    {dag.Job{Options: map[string]any{"extraArgs": []any{"--arr=1-9"}}}, "--arr"},
+		"script":   {dag.Job{Options: map[string]any{"extraArgs": []any{"script.sh"}}}, "form"},
+		"line":     {dag.Job{Options: map[string]any{"partition": "a\nb"}}, "control character"},
+		"entry":    {dag.Job{Environment: []string{"x"}}, "KEY=value"},
+		"tmpDir":   {dag.Job{Options: map[string]any{"tmpDir": "relative"}}, "not absolute"},
+		"file":     {dag.Job{Options: map[string]any{"tmpDir": "/dev/null"}}, "not a directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := setup(t, &script{})
+			tc.job.Command = []string{"true"}
+			require.ErrorContains(t, e.Validate(tc.job), tc.want)
+		})
+	}
+	e := slurm.New(slurm.Config{Commands: (&script{}).run})
+	require.ErrorContains(t, e.Validate(dag.Command("true")), "Config.Dir is empty")
+	e = slurm.New(slurm.Config{Commands: (&script{}).run, Dir: "relative"})
+	require.ErrorContains(t, e.Validate(dag.Command("true")), "not absolute")
+	e = slurm.New(slurm.Config{Commands: (&script{}).run, Dir: "/dev/null/x"})
+	require.ErrorContains(t, e.Validate(dag.Command("true")), "shared directory")
+}
+
+// A machine without Slurm is told so before anything starts.
+func TestNoSlurm(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	err := slurm.New(slurm.Config{Dir: t.TempDir()}).Validate(dag.Command("true"))
+	require.ErrorContains(t, err, "there is no sbatch, squeue, scancel, scontrol in PATH=")
+}
