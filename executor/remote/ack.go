@@ -103,8 +103,8 @@ func (n *node) acknowledge() task {
 	}
 	batch := slices.Clone(n.acks[:taken])
 	n.acks = slices.Delete(n.acks, 0, taken)
-	return func(ctx context.Context, p *endpoint) error {
-		open, err := tell(ctx, p, keys)
+	return func(ctx context.Context, p *endpoint) {
+		open, err := n.tell(ctx, p, keys)
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if status, ok := errors.AsType[*statusError](err); ok &&
@@ -116,7 +116,7 @@ func (n *node) acknowledge() task {
 		if err != nil && !n.gone { // then nobody has to know any more
 			n.acks = append(batch, n.acks...)
 			n.letGo() // it may have left the fleet
-			return err
+			return
 		}
 		for _, a := range batch {
 			a.told()
@@ -125,18 +125,17 @@ func (n *node) acknowledge() task {
 			n.acks = append(n.acks, &acking{keys: open, at: time.Now().Add(ackAgain)})
 		}
 		n.maybeLeave()
-		return nil
 	}
 }
 
 // tell acknowledges keys and returns those that have not ended.
-func tell(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
+func (n *node) tell(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
 	if most := mostKeys; len(keys) > most {
-		open, err := tell(ctx, p, keys[:most])
+		open, err := n.tell(ctx, p, keys[:most])
 		if err != nil {
 			return nil, err
 		}
-		rest, err := tell(ctx, p, keys[most:])
+		rest, err := n.tell(ctx, p, keys[most:])
 		return append(open, rest...), err
 	}
 	body, err := json.Marshal(wire.Keys{Keys: keys})
@@ -144,6 +143,7 @@ func tell(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
 		return nil, err
 	}
 	var answer wire.Acknowledged
-	err = p.fetch(ctx, request{method: http.MethodPost, path: wire.PathAck, body: body}, &answer)
+	ask := request{method: http.MethodPost, path: wire.PathAck, body: body}
+	err = n.fetch(ctx, p, ask, &answer)
 	return answer.Open, err
 }

@@ -68,11 +68,11 @@ func (n *node) tend(until func(time.Time) bool) {
 	}
 }
 
-// submit submits what waits, as much as fits.
+// submit submits what waits, as much as fits. Nil: it has become needless.
 func (n *node) submit(ctx context.Context, now time.Time) task {
 	batch, body := n.takeBatch()
 	if len(batch) == 0 {
-		return func(context.Context, *endpoint) error { return nil }
+		return nil
 	}
 	c, fresh := n.talk, n.talk == nil
 	if fresh {
@@ -87,7 +87,7 @@ func (n *node) submit(ctx context.Context, now time.Time) task {
 	}
 	c.used = now
 	c.expect = append(c.expect, batch...)
-	return func(_ context.Context, p *endpoint) error {
+	return func(_ context.Context, p *endpoint) {
 		if fresh {
 			n.done.Go(func() { n.converse(ctx, p, c) })
 		}
@@ -95,7 +95,6 @@ func (n *node) submit(ctx context.Context, now time.Time) task {
 		defer watchdog.Stop()
 		// If that fails the conversation does, and says so itself.
 		_, _ = c.writer.Write(body)
-		return nil
 	}
 }
 
@@ -148,6 +147,9 @@ func (n *node) converse(ctx context.Context, p *endpoint, c *conversation) {
 	c.expect, c.ended = nil, true
 	status, answered := errors.AsType[*statusError](err)
 	refused := answered && status.definite()
+	if err == nil || len(left) > 0 {
+		n.note(definite(err)) // before the sender can submit it again
+	}
 	for _, e := range left {
 		if refused || !c.sent.Load() {
 			e.maybe--
@@ -162,9 +164,6 @@ func (n *node) converse(ctx context.Context, p *endpoint, c *conversation) {
 		}
 	}
 	n.mu.Unlock()
-	if err == nil || len(left) > 0 {
-		n.finished(definite(err))
-	}
 	n.wake()
 }
 
@@ -205,6 +204,7 @@ func (n *node) answer(c *conversation, a *wire.Answer, count int) error {
 		c.expect = nil
 	}
 	c.used = time.Now()
+	n.note(nil)
 	e.maybe--
 	n.answered(e, a.Status, a.Problem)
 	return nil

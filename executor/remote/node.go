@@ -211,6 +211,12 @@ func (n *node) pause(d time.Duration, why string) {
 func (n *node) finished(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.note(err)
+}
+
+// note is finished with mu held. That something could be written says nothing: nil is
+// for an answer.
+func (n *node) note(err error) {
 	if err == nil {
 		if n.failures > 0 {
 			n.failures, n.retryAt = 0, time.Time{}

@@ -26,8 +26,8 @@ const (
 	idle = time.Hour
 )
 
-// A task is one request that the sender is to make.
-type task func(ctx context.Context, p *endpoint) error
+// A task is what the sender is to do next: one request, as a rule.
+type task func(ctx context.Context, p *endpoint)
 
 // send makes the requests of a node, one after the other. What gathers while one is
 // under way goes into the next.
@@ -38,10 +38,7 @@ func (n *node) send(ctx context.Context, p *endpoint) {
 	for {
 		do, wait := n.next(ctx)
 		if do != nil {
-			if err := do(ctx, p); ctx.Err() == nil {
-				n.finished(definite(err))
-			}
-			if ctx.Err() != nil {
+			if do(ctx, p); ctx.Err() != nil {
 				return
 			}
 			continue
@@ -105,7 +102,30 @@ func (n *node) next(ctx context.Context) (task, time.Duration) {
 	if e := n.duePoll(until); e != nil {
 		return n.ask(e, now), 0
 	}
+	if n.failures > 1 && n.quiet() {
+		return n.probe, 0
+	}
 	return nil, wait
+}
+
+// quiet reports whether there is no other request to come that tells whether the
+// daemon answers again.
+func (n *node) quiet() bool {
+	return n.talk == nil && len(n.later)+len(n.acks)+len(n.polls) == 0
+}
+
+// probe finds out whether requests are answered again.
+func (n *node) probe(ctx context.Context, p *endpoint) {
+	_ = n.fetch(ctx, p, request{method: http.MethodGet, path: wire.PathHealth}, nil)
+}
+
+// fetch makes a request, reads the answer, and notes how that went.
+func (n *node) fetch(ctx context.Context, p *endpoint, r request, to any) error {
+	err := p.fetch(ctx, r, to)
+	if ctx.Err() == nil {
+		n.finished(definite(err))
+	}
+	return err
 }
 
 // ripen queues what was to be submitted later and is due.
@@ -224,9 +244,9 @@ func (n *node) compare() task {
 			keys = append(keys, e.key)
 		}
 	}
-	return func(ctx context.Context, p *endpoint) error {
+	return func(ctx context.Context, p *endpoint) {
 		for part := range slices.Chunk(keys, mostKeys) {
-			missing, err := missing(ctx, p, part)
+			missing, err := n.missing(ctx, p, part)
 			n.mu.Lock()
 			n.unsure = n.unsure || err != nil
 			for _, key := range missing {
@@ -234,33 +254,33 @@ func (n *node) compare() task {
 			}
 			n.mu.Unlock()
 			if err != nil {
-				return err
+				return
 			}
 		}
-		return nil
 	}
 }
 
 // missing returns those of the keys that the session does not own.
-func missing(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
+func (n *node) missing(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
 	body, err := json.Marshal(wire.Keys{Keys: keys})
 	if err != nil {
 		return nil, err
 	}
 	var answer wire.Renewed
-	err = p.fetch(ctx, request{method: http.MethodPost, path: wire.PathRenew, body: body}, &answer)
+	ask := request{method: http.MethodPost, path: wire.PathRenew, body: body}
+	err = n.fetch(ctx, p, ask, &answer)
 	return answer.Missing, err
 }
 
-// closeOne closes the first key that is to be.
+// closeOne closes the first key that is to be. Nil: that has become needless.
 func (n *node) closeOne() task {
 	e := n.closes[0]
 	n.closes = slices.Delete(n.closes, 0, 1)
 	e.closeQueued = false
 	if e.over || e.gone || e.foreign {
-		return func(context.Context, *endpoint) error { return nil }
+		return nil
 	}
-	return func(ctx context.Context, p *endpoint) error {
+	return func(ctx context.Context, p *endpoint) {
 		err := n.askClose(ctx, p, e)
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -271,7 +291,6 @@ func (n *node) closeOne() task {
 		case !e.owned:
 			n.poll(e)
 		}
-		return err
 	}
 }
 
@@ -286,7 +305,7 @@ func (n *node) askClose(ctx context.Context, p *endpoint, e *entry) error {
 
 func (n *node) askState(ctx context.Context, p *endpoint, method, path string) error {
 	var st wire.State
-	if err := p.fetch(ctx, request{method: method, path: path}, &st); err != nil {
+	if err := n.fetch(ctx, p, request{method: method, path: path}, &st); err != nil {
 		return err
 	}
 	n.mu.Lock()
@@ -310,10 +329,11 @@ func (n *node) duePoll(until func(time.Time) bool) *entry {
 func (n *node) ask(e *entry, now time.Time) task {
 	e.retryAt = now.Add(pollEvery)
 	closing := e.closing
-	return func(ctx context.Context, p *endpoint) error {
+	return func(ctx context.Context, p *endpoint) {
 		if closing {
-			return n.askClose(ctx, p, e)
+			_ = n.askClose(ctx, p, e) // it is asked again
+			return
 		}
-		return n.askState(ctx, p, http.MethodGet, wire.PathTask+url.PathEscape(e.key))
+		_ = n.askState(ctx, p, http.MethodGet, wire.PathTask+url.PathEscape(e.key))
 	}
 }
