@@ -84,6 +84,7 @@ func newAgent(ctx context.Context, c Config, openStore storeOpener) (*Agent, err
 	}
 	a.closed = sync.OnceValue(a.closeFiles)
 	a.keeping.wanted = c.kept
+	a.forgetter.wake, a.leases.wake = make(chan struct{}, 1), make(chan struct{}, 1)
 	if d, ok := executor.As[executor.Durable](c.Executor); ok && d.Durable() && !c.Ephemeral {
 		a.durable = d
 		// One that refuses a job without a command cannot start one.
@@ -132,8 +133,6 @@ func (a *Agent) begin() error {
 	if a.journal != nil {
 		a.writing.Go(a.journal.write)
 	}
-	a.forgetter.wake = make(chan struct{}, 1)
-	a.leases.wake = make(chan struct{}, 1)
 	a.running.Go(a.keepLeases)
 	a.running.Go(a.forget)
 	a.running.Go(a.evict)

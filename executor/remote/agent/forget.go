@@ -71,9 +71,7 @@ func (a *Agent) forget() {
 
 func (a *Agent) forgetOwed(ctx context.Context) error {
 	f := &a.forgetter
-	f.mu.Lock()
-	keys := sortedKeys(f.owed)
-	f.mu.Unlock()
+	keys := f.keys()
 	if len(keys) == 0 {
 		return nil
 	}
@@ -91,7 +89,7 @@ func (a *Agent) forgetOwed(ctx context.Context) error {
 	return nil
 }
 
-// owed are the keys that are not told yet.
+// keys are those that are not told yet.
 func (f *forgetter) keys() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -34,20 +34,7 @@ func (a *Agent) restore(f *fold) {
 			a.keep(at)
 		}
 	}
-	for key := range f.owed {
-		a.mayForgetLater(key)
-	}
-}
-
-// mayForgetLater is for keys of the journal, before anything goes on.
-func (a *Agent) mayForgetLater(key string) {
-	if a.durable == nil {
-		return
-	}
-	if a.forgetter.owed == nil {
-		a.forgetter.owed = map[string]struct{}{}
-	}
-	a.forgetter.owed[key] = struct{}{}
+	a.mayForget(sortedKeys(f.owed))
 }
 
 // errDied is how attempts end that do not outlive the daemon, when it was killed.
@@ -55,9 +42,6 @@ var errDied = errors.New("agent: the daemon was killed while it ran")
 
 // resume goes on with what was open when the daemon before ended.
 func (a *Agent) resume() {
-	if len(a.forgetter.keys()) > 0 {
-		a.forgetter.wake <- struct{}{}
-	}
 	var died []*attempt
 	a.mu.Lock()
 	for _, key := range sortedKeys(a.attempts) {
