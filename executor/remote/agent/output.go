@@ -16,7 +16,7 @@ type output struct {
 	owner *call // nil: nothing is written any more
 
 	mu   sync.Mutex // guards the following
-	path string     // of the file, once there is one
+	path string     // of the file, once there may be one
 	mem  []byte
 	file *os.File
 	size int64
@@ -112,6 +112,13 @@ func (o *output) inline() ([]byte, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.mem, int64(len(o.mem)) == o.size
+}
+
+// filed returns the path of the file, "" if there is none.
+func (o *output) filed() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.path
 }
 
 // open returns what there is of the output now.

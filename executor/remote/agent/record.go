@@ -161,15 +161,19 @@ func parseOutputs(b []byte, key, dir string) (all *outputs, gone bool, err error
 		}
 		b = b[n:]
 		out := &all[i]
-		out.path, out.size, out.over = outputPath(dir, key, i), int64(size), true
-		if kind == outputInline {
+		out.size, out.over = int64(size), true
+		switch kind {
+		case outputInline:
 			if size > uint64(len(b)) {
 				return nil, false, errOutputs
 			}
 			out.mem = slices.Clone(b[:size])
 			b = b[size:]
+		case outputFile:
+			out.path = outputPath(dir, key, i)
+		case outputGone:
+			gone = true
 		}
-		gone = gone || kind == outputGone
 	}
 	if len(b) > 0 {
 		return nil, false, errOutputs

@@ -70,8 +70,9 @@ func (a *Agent) evictOne(at *attempt) {
 		},
 		Failure: o.Failure, Stopped: o.Stopped, Gone: true,
 	}
-	gone := at.outputs
-	a.running.Go(func() { a.removeOutputs(gone) })
+	if files := at.files(); len(files) > 0 {
+		a.running.Go(func() { a.removeFiles(files) })
+	}
 	at.outputs = nil
 	a.touch(at)
 	if a.journal != nil {
@@ -79,17 +80,22 @@ func (a *Agent) evictOne(at *attempt) {
 	}
 }
 
-// removeOutputs removes the files of an attempt, of which there mostly are none.
-func (a *Agent) removeOutputs(gone *outputs) {
-	if gone == nil {
-		return
-	}
-	for i := range gone {
-		out := &gone[i]
-		if _, short := out.inline(); short {
-			continue
+// files are those of the outputs of an attempt that has ended. Mostly there are none.
+func (at *attempt) files() []string {
+	var files []string
+	if at.outputs != nil {
+		for i := range at.outputs {
+			if path := at.outputs[i].filed(); path != "" {
+				files = append(files, path)
+			}
 		}
-		if err := os.Remove(out.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	}
+	return files
+}
+
+func (a *Agent) removeFiles(files []string) {
+	for _, path := range files {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			a.logger.Warn("an output cannot be removed", slog.Any("err", err))
 		}
 	}

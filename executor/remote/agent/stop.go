@@ -99,7 +99,7 @@ func (a *Agent) closeUnused(key string, at *attempt, session string) verdict {
 // acknowledge drops what is known of keys, except that they were used. It returns
 // those that are open, and what to wait for if some were not known.
 func (a *Agent) acknowledge(keys []string) (open []string, wait *flight) {
-	var gone []*outputs
+	var files []string // of which nobody may ask any more
 	var done []string
 	unknown := false
 	a.mu.Lock()
@@ -110,9 +110,7 @@ func (a *Agent) acknowledge(keys []string) (open []string, wait *flight) {
 			open = append(open, key)
 			continue
 		case at != nil:
-			if at.kept > wire.MaxInline {
-				gone = append(gone, at.outputs) // there are files
-			}
+			files = append(files, at.files()...)
 			a.drop(at)
 		case a.used.Has(key):
 			continue
@@ -130,9 +128,7 @@ func (a *Agent) acknowledge(keys []string) (open []string, wait *flight) {
 		}
 	}
 	a.mu.Unlock()
-	for _, outputs := range gone {
-		a.removeOutputs(outputs)
-	}
+	a.removeFiles(files)
 	return open, wait
 }
 
