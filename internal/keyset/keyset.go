@@ -18,6 +18,7 @@ import (
 // concurrent use.
 type Set struct {
 	ranges map[series]*ranges
+	spans  int // in all ranges
 	others map[string]struct{}
 }
 
@@ -74,17 +75,19 @@ func (u *Set) Add(key string) {
 		u.others[strings.Clone(key)] = struct{}{}
 		return
 	}
-	u.series(s).add(n, n)
+	u.add(s, span{n, n})
 }
 
-func (u *Set) series(s series) *ranges {
+func (u *Set) add(s series, x span) {
 	r := u.ranges[s]
 	if r == nil {
 		s.prefix = strings.Clone(s.prefix)
 		r = new(ranges)
 		u.ranges[s] = r
 	}
-	return r
+	before := len(*r)
+	r.add(x.first, x.last)
+	u.spans += len(*r) - before
 }
 
 // Has reports whether a key is in the set.
@@ -99,13 +102,7 @@ func (u *Set) Has(key string) bool {
 }
 
 // Spans is how much the set holds: of ranges, and of keys that are in none.
-func (u *Set) Spans() int {
-	n := len(u.others)
-	for _, r := range u.ranges {
-		n += len(*r)
-	}
-	return n
-}
+func (u *Set) Spans() int { return u.spans + len(u.others) }
 
 // ranges are sorted, and neither overlap nor touch.
 type ranges []span
@@ -216,7 +213,7 @@ func (u *Set) AddRanges(b []byte) error {
 		return ErrMalformed
 	}
 	for _, x := range spans {
-		u.series(s).add(x.first, x.last)
+		u.add(s, x)
 	}
 	return nil
 }

@@ -33,6 +33,11 @@ func TestSet(t *testing.T) {
 		return again.AddRanges(part)
 	}))
 	require.Equal(t, u, again)
+	spans := len(u.others)
+	for _, r := range u.ranges {
+		spans += len(*r)
+	}
+	require.Equal(t, spans, u.Spans())
 	for run := range 3 {
 		for task := range 21 {
 			for instance := range 51 {
