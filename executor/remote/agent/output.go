@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -121,31 +122,16 @@ func (o *output) filed() string {
 	return o.path
 }
 
-// open returns what there is of the output now.
+// open returns what there is of the output now. Memory is only ever appended to.
 func (o *output) open() (io.ReaderAt, int64, func() error, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if int64(len(o.mem)) == o.size {
-		return bytesAt(o.mem), o.size, func() error { return nil }, nil
+		return bytes.NewReader(o.mem), o.size, func() error { return nil }, nil
 	}
 	f, err := os.Open(o.path)
 	if err != nil {
 		return nil, 0, nil, err
 	}
 	return f, o.size, f.Close, nil
-}
-
-// bytesAt reads from memory that is only ever appended to.
-type bytesAt []byte
-
-// ReadAt is as in [io.ReaderAt].
-func (b bytesAt) ReadAt(p []byte, off int64) (int, error) {
-	if off >= int64(len(b)) {
-		return 0, io.EOF
-	}
-	n := copy(p, b[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strconv"
@@ -65,7 +66,7 @@ func parseRange(header string) (first, last int64, bad bool) {
 
 // sendOutput sends a part of an output. One that is nil is empty.
 func (a *Agent) sendOutput(w http.ResponseWriter, out *output, first, last int64) {
-	from, size, done := io.ReaderAt(bytesAt(nil)), int64(0), func() error { return nil }
+	from, size, done := io.ReaderAt(bytes.NewReader(nil)), int64(0), func() error { return nil }
 	if out != nil {
 		var err error
 		if from, size, done, err = out.open(); err != nil {
