@@ -114,12 +114,3 @@ func (at *attempt) state() wire.State {
 	}
 	return st
 }
-
-// lostTo reports whether how it ended is no business of the session, which has to
-// take it for lost (E5): somebody else stopped it.
-func (at *attempt) lostTo(session string) bool {
-	if at.phase != ended || at.stopped == "" || at.late || at.closer == session {
-		return false
-	}
-	return at.outcome.Failure != nil || !at.outcome.Result.OK()
-}

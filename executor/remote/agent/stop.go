@@ -1,10 +1,6 @@
 package agent
 
-import (
-	"net/http"
-
-	"github.com/daggy-go/daggy/executor/remote/internal/wire"
-)
+import "net/http"
 
 // A stopping says why an attempt is stopped.
 type stopping struct {
@@ -139,11 +135,14 @@ func (a *Agent) noteUsed(keys []string, u urgency) *flight {
 	})
 }
 
-// problemOf is what a session is told of an attempt that it submitted again. nil:
-// the state of it. a.mu is held.
-func (at *attempt) problemOf(session string) *wire.Problem {
-	if !at.lostTo(session) {
-		return nil
+// lost is what a session is told that has to take the attempt for lost, because somebody
+// else stopped it (E5). Zero: it need not. a.mu is held.
+func (at *attempt) lost(session string) verdict {
+	if at.phase != ended || at.stopped == "" || at.late || at.closer == session {
+		return verdict{}
 	}
-	return closedKey("it was stopped: " + at.stopped).problem
+	if at.outcome.Failure == nil && at.outcome.Result.OK() {
+		return verdict{}
+	}
+	return closedKey("it was stopped: " + at.stopped)
 }

@@ -178,8 +178,8 @@ func noRoom(err error) verdict {
 // again is for what was submitted before. a.mu is held.
 func (a *Agent) again(at *attempt, sub *wire.Submission, by caller) verdict {
 	if at.session.id != by.session && sub.Resumed {
-		if at.lostTo(by.session) {
-			return closedKey("it was stopped: " + at.stopped)
+		if v := at.lost(by.session); v.status != 0 {
+			return v
 		}
 		a.takeOver(at, a.session(by.session))
 		if sub.Lease == 0 {

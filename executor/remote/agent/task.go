@@ -51,8 +51,8 @@ func (a *Agent) settle(v verdict, session string) verdict {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if p := v.at.problemOf(session); p != nil {
-		return verdict{status: http.StatusGone, problem: p}
+	if lost := v.at.lost(session); lost.status != 0 {
+		return lost
 	}
 	return v
 }
