@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/internal/httpguard"
 	"github.com/daggy-go/daggy/internal/keyset"
@@ -88,7 +89,7 @@ func newAgent(ctx context.Context, c Config, openStore storeOpener) (*Agent, err
 	if d, ok := executor.As[executor.Durable](c.Executor); ok && d.Durable() && !c.Ephemeral {
 		a.durable = d
 		// One that refuses a job without a command cannot start one.
-		a.keyAlone = c.Executor.Validate(emptyJob) != nil
+		a.keyAlone = c.Executor.Validate(dag.Job{}) != nil
 	}
 	if err := a.routes(); err != nil {
 		return nil, err

@@ -92,16 +92,13 @@ func endedRecord(at *attempt) statelog.Record {
 	o := at.outcome
 	rec := statelog.Record{
 		Kind: statelog.Done, Ref: at.key, Time: at.endedAt, State: o.Stopped, Engine: at.closer,
-		Output: appendOutputs(nil, at), All: at.late,
+		Output: appendOutputs(nil, at), All: at.late, Node: at.node,
+		Result: &o.Result, // never altered
 	}
 	if o.Failure != nil {
 		// A failure is made of strings and booleans.
 		text, _ := json.Marshal(o.Failure)
 		rec.Reason = string(text)
-	}
-	rec.Result = &o.Result // never altered
-	if at.node != "" {
-		rec.Node = at.node
 	}
 	return rec
 }

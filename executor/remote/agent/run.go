@@ -10,13 +10,9 @@ import (
 	"time"
 
 	"github.com/daggy-go/daggy/capacity"
-	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
 )
-
-// emptyJob is what an attempt has whose job is not known any more.
-var emptyJob = dag.Job{}
 
 // Reasons of stopping, as they are told.
 const (

@@ -96,6 +96,11 @@ func (s *session) unlink(at *attempt) {
 func (a *Agent) touch(at *attempt) {
 	a.place(at)
 	at.session.wake()
+	at.tell()
+}
+
+// tell wakes those who wait for something new of an attempt. a.mu is held.
+func (at *attempt) tell() {
 	for _, c := range at.changed {
 		close(c)
 	}
@@ -136,16 +141,13 @@ func (a *Agent) drop(at *attempt) {
 	at.session.unlink(at)
 	at.session.owned--
 	at.rev = 0
-	for _, c := range at.changed {
-		close(c)
-	}
-	at.changed = nil
+	at.tell()
 	a.retained -= at.kept
 	at.kept = 0
-	if at.phase == ended || at.phase == notStarted {
-		a.ended--
-	} else {
+	if at.open() {
 		a.open--
+	} else {
+		a.ended--
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
@@ -120,20 +121,12 @@ func (a *Agent) await(
 		case <-a.ending:
 		}
 		a.mu.Lock()
-		at.forgetWaiter(changed)
+		if i := slices.Index(at.changed, changed); i >= 0 {
+			at.changed = slices.Delete(at.changed, i, i+1)
+		}
 		st, ok = a.known(key)
 		a.mu.Unlock()
 		return st, ok
-	}
-}
-
-// forgetWaiter takes out one who waits. a.mu is held.
-func (at *attempt) forgetWaiter(changed chan struct{}) {
-	for i, c := range at.changed {
-		if c == changed {
-			at.changed = append(at.changed[:i], at.changed[i+1:]...)
-			return
-		}
 	}
 }
 
@@ -281,9 +274,9 @@ func (a *Agent) health() wire.Health {
 	h := wire.Health{
 		Protocol: wire.Version, Version: a.config.Version, Boot: a.boot, Start: a.start,
 		Durable: a.durable != nil, LeaseHolds: a.keeping.wanted,
-		Load: load(), Capacity: a.capacity(),
-		StopSeconds: a.config.StopTime.Seconds(), Trouble: a.trouble(),
+		Load: load(), Capacity: a.capacity(), StopSeconds: a.config.StopTime.Seconds(),
 	}
+	h.Trouble = h.Capacity.Trouble
 	if a.journal != nil {
 		h.Journal = a.journal.id
 	}
