@@ -28,10 +28,9 @@ func TestConformance(t *testing.T) {
 	}
 	places := map[executor.Executor]place{}
 	open := func(p place, grace time.Duration) executor.Executor {
-		e := slurm.New(slurm.Config{
-			Dir: p.dir, Commands: p.c.run, Grace: grace, Interval: 50 * time.Millisecond,
-			Missing: 300 * time.Millisecond, ArrayWait: 5 * time.Millisecond,
-		})
+		c := p.c.config(p.dir)
+		c.Grace, c.ArrayWait = grace, 5*time.Millisecond
+		e := slurm.New(c)
 		places[e] = p
 		return e
 	}

@@ -4,7 +4,6 @@ package slurm_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,10 +27,9 @@ func TestTwoEngines(t *testing.T) {
 	c := newCluster(t)
 	dir, notes := t.TempDir(), t.TempDir()
 	open := func() *slurm.Executor {
-		return slurm.New(slurm.Config{
-			Dir: dir, Commands: c.run, Interval: 50 * time.Millisecond,
-			Missing: 300 * time.Millisecond, ArrayWait: time.Millisecond,
-		})
+		config := c.config(dir)
+		config.ArrayWait = time.Millisecond
+		return slurm.New(config)
 	}
 	engines := []*slurm.Executor{open(), open(), open()}
 	const n = 30
@@ -51,11 +49,10 @@ func TestTwoEngines(t *testing.T) {
 			calls.Go(func() {
 				res, err := e.Run(ctx, attempt(key, job))
 				ran := noted(t, filepath.Join(notes, key)) == 1
-				_, lost := errors.AsType[*executor.LostError](err)
 				switch {
 				case err == nil && !ran:
 					t.Errorf("engine %d, %s: %v, and it never ran", number, key, res)
-				case err != nil && number < 2 && !lost:
+				case err != nil && number < 2 && !lost(err):
 					t.Errorf("engine %d, %s: %v", number, key, err)
 				}
 			})

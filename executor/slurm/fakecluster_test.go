@@ -223,12 +223,12 @@ func (c *cluster) kill() {
 	}
 }
 
-func quick(t *testing.T, c *cluster) *slurm.Executor {
-	t.Helper()
-	return slurm.New(slurm.Config{
-		Dir: t.TempDir(), Commands: c.run, Interval: 50 * time.Millisecond,
+// config is for a cluster that is asked often and given up soon, without arrays.
+func (c *cluster) config(dir string) slurm.Config {
+	return slurm.Config{
+		Dir: dir, Commands: c.run, Interval: 50 * time.Millisecond,
 		Missing: 300 * time.Millisecond, ArrayWait: -1,
-	})
+	}
 }
 
 // noted says how often a job has noted that it ran.

@@ -1,7 +1,6 @@
 package slurm_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/daggy-go/daggy/dag"
-	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/slurm"
 )
 
@@ -26,8 +24,7 @@ func TestSilenceMeansNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
 				s.says("1|PENDING||Priority|key")
-				e, dir := setup(t, s)
-				c := begin(t, e, attempt("key", dag.Command("true")))
+				c, dir := one(t, s)
 				pass(time.Minute)
 				require.Equal(t, "its Slurm job 1 is PENDING: Priority", c.status.Reason)
 				if claimed {
@@ -65,15 +62,13 @@ func TestUnknownMeansNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
 				s.says(queue)
-				e, dir := setup(t, s)
-				c := begin(t, e, attempt("key", dag.Command("true")))
+				c, dir := one(t, s)
 				pass(time.Hour)
 				c.goesOn(t)
 				write(t, dir, "claims", "key", claimOf1)
 				pass(time.Hour)
 				c.goesOn(t)
-				c.cancel(executor.ErrDetach)
-				require.True(t, c.over())
+				c.detach(t)
 			})
 		})
 	}
@@ -89,8 +84,7 @@ func TestMissing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
 				s.says("1|RUNNING|n1|None|key")
-				e, dir := setup(t, s)
-				c := begin(t, e, attempt("key", dag.Command("true")))
+				c, dir := one(t, s)
 				if claimed {
 					pass(time.Second)
 					write(t, dir, "claims", "key", claimOf1)
@@ -101,8 +95,7 @@ func TestMissing(t *testing.T) {
 				c.goesOn(t)
 				pass(2*slurm.DefaultInterval + 2*time.Second)
 				require.True(t, c.over())
-				_, lost := errors.AsType[*executor.LostError](c.err)
-				require.True(t, lost, "%v", c.err)
+				require.True(t, lost(c.err), "%v", c.err)
 				claim, err := os.ReadFile(filepath.Join(dir, "own", "claims", "key"))
 				require.NoError(t, err)
 				if !claimed {
@@ -145,14 +138,7 @@ func TestAccounting(t *testing.T) {
 		for word, want := range words {
 			c := calls[word]
 			require.True(t, c.over(), word)
-			got := c.res.String()
-			if c.err != nil {
-				got = "failed"
-				if _, lost := errors.AsType[*executor.LostError](c.err); lost {
-					got = "lost"
-				}
-			}
-			require.Equal(t, want, got, word)
+			require.Equal(t, want, c.word(), word)
 		}
 		require.LessOrEqual(t, s.called("sacct"), 3)
 	})
@@ -172,8 +158,7 @@ func TestClusterIsKnownAfterRestart(t *testing.T) {
 		pass(time.Second)
 		write(t, dir, "claims", "key", claimOf1)
 		pass(time.Minute)
-		c.cancel(executor.ErrDetach)
-		require.True(t, c.over())
+		c.detach(t)
 
 		e = slurm.Unwatched(slurm.New(slurm.Config{Dir: dir, Commands: s.run}))
 		a := attempt("key", job)
@@ -205,8 +190,7 @@ func TestEndsWithoutReport(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
 				s.says("1|RUNNING|n1|None|key")
-				e, dir := setup(t, s)
-				c := begin(t, e, attempt("key", dag.Command("true")))
+				c, dir := one(t, s)
 				pass(time.Second)
 				write(t, dir, "claims", "key", claimOf1)
 				pass(time.Minute)
@@ -216,14 +200,7 @@ func TestEndsWithoutReport(t *testing.T) {
 				s.says("1|" + state + "|n1|None|key")
 				pass(2 * time.Minute)
 				require.True(t, c.over())
-				got := c.res.String()
-				if c.err != nil {
-					got = "failed"
-					if _, lost := errors.AsType[*executor.LostError](c.err); lost {
-						got = "lost"
-					}
-				}
-				require.Equal(t, want, got)
+				require.Equal(t, want, c.word())
 			})
 		})
 	}
@@ -241,8 +218,7 @@ func TestStoppedByOthers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
 				s.says("1|RUNNING|n1|None|key")
-				e, dir := setup(t, s)
-				c := begin(t, e, attempt("key", dag.Command("true")))
+				c, dir := one(t, s)
 				pass(time.Second)
 				write(t, dir, "claims", "key", claimOf1)
 				write(t, dir, "exits", "key", reportOf1("key", 143, "stop"))
@@ -252,11 +228,7 @@ func TestStoppedByOthers(t *testing.T) {
 				s.says("1|" + state + "|n1|BeginTime|key")
 				pass(time.Minute)
 				require.True(t, c.over())
-				got := c.res.String()
-				if _, lost := errors.AsType[*executor.LostError](c.err); lost {
-					got = "lost"
-				}
-				require.Equal(t, want, got)
+				require.Equal(t, want, c.word())
 			})
 		})
 	}

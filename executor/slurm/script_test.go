@@ -4,7 +4,6 @@ package slurm_test
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -25,7 +24,7 @@ import (
 func TestStartedAgain(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	e := quick(t, c)
+	e := slurm.New(c.config(t.TempDir()))
 	file := filepath.Join(t.TempDir(), "notes")
 	a := attempt("key", dag.Command("sh", "-c", `echo >>"$1"; exec sleep 600`, "sh", file))
 	done := make(chan error, 1)
@@ -41,8 +40,7 @@ func TestStartedAgain(t *testing.T) {
 	require.NoError(t, c.start(j))
 	c.mu.Unlock()
 	err := <-done
-	_, lost := errors.AsType[*executor.LostError](err)
-	require.True(t, lost, "%v", err)
+	require.True(t, lost(err), "%v", err)
 	require.Equal(t, 1, noted(t, file))
 }
 
@@ -51,7 +49,7 @@ func TestStartedAgain(t *testing.T) {
 func TestScriptIsKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	e := quick(t, c)
+	e := slurm.New(c.config(t.TempDir()))
 	dir := t.TempDir()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -89,8 +87,7 @@ func TestScriptIsKilledAnywhere(t *testing.T) {
 		o := <-outcomes
 		require.LessOrEqual(t, noted(t, o.file), 1)
 		if o.err != nil {
-			_, lost := errors.AsType[*executor.LostError](o.err)
-			require.True(t, lost, "%v", o.err)
+			require.True(t, lost(o.err), "%v", o.err)
 			continue
 		}
 		if o.res.OK() {
@@ -151,7 +148,7 @@ func TestAnotherDirectory(t *testing.T) {
 func TestWordsAreData(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	e := quick(t, c)
+	e := slurm.New(c.config(t.TempDir()))
 	var all strings.Builder
 	for i := 1; i < 256; i++ {
 		all.WriteByte(byte(i))

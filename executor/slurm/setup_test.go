@@ -132,6 +132,30 @@ func (c *call) goesOn(t *testing.T) {
 	}
 }
 
+// word is how the attempt ended: its result, or "lost" or "failed" for an error.
+func (c *call) word() string {
+	switch {
+	case c.err == nil:
+		return c.res.String()
+	case lost(c.err):
+		return "lost"
+	}
+	return "failed"
+}
+
+// lost reports whether nothing runs under the key and nothing ever will.
+func lost(err error) bool {
+	_, ok := errors.AsType[*executor.LostError](err)
+	return ok
+}
+
+// detach has Run return at once, and leave the job alone.
+func (c *call) detach(t *testing.T) {
+	t.Helper()
+	c.cancel(executor.ErrDetach)
+	require.True(t, c.over())
+}
+
 // pass lets virtual time pass, and what happens in it happen.
 func pass(d time.Duration) {
 	<-time.After(d)
@@ -162,6 +186,13 @@ func setup(t *testing.T, s *script) (*slurm.Executor, string) {
 	t.Helper()
 	dir := t.TempDir()
 	return slurm.Unwatched(slurm.New(slurm.Config{Dir: dir, Commands: s.run})), dir
+}
+
+// one begins an attempt with the key "key" on an executor of its own.
+func one(t *testing.T, s *script) (*call, string) {
+	t.Helper()
+	e, dir := setup(t, s)
+	return begin(t, e, attempt("key", dag.Command("true"))), dir
 }
 
 // write makes a file that a job would make.

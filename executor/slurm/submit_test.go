@@ -66,8 +66,7 @@ func TestMaxQueued(t *testing.T) {
 		require.True(t, calls[0].over())
 		require.Equal(t, 3, s.called("sbatch"))
 		for _, c := range calls[1:] {
-			c.cancel(executor.ErrDetach)
-			require.True(t, c.over())
+			c.detach(t)
 		}
 	})
 }
@@ -85,16 +84,14 @@ func TestUnclearSubmission(t *testing.T) {
 			}
 			return slurm.Answer{Stdout: []byte("44\n")}
 		}
-		e, _ := setup(t, s)
-		c := begin(t, e, attempt("key", dag.Command("true")))
+		c, _ := one(t, s)
 		pass(time.Second)
 		require.Contains(t, c.status.Reason, "not known")
 		require.Equal(t, 1, s.called("sbatch"))
 		pass(2 * time.Minute)
 		require.Equal(t, 4, s.called("sbatch"))
 		require.Equal(t, "44", c.status.Ref)
-		c.cancel(executor.ErrDetach)
-		require.True(t, c.over())
+		c.detach(t)
 	})
 }
 
@@ -112,8 +109,7 @@ func TestDeferredAndRefused(t *testing.T) {
 			return slurm.Answer{Exit: 1, Stderr: []byte(
 				"sbatch: error: Batch job submission failed: " + words + "\n")}
 		}
-		e, _ := setup(t, s)
-		c := begin(t, e, attempt("key", dag.Command("true")))
+		c, _ := one(t, s)
 		pass(time.Second)
 		require.Contains(t, c.status.Reason, "job submit limit")
 		pass(time.Minute)
@@ -151,7 +147,6 @@ func TestMembersReachSlurm(t *testing.T) {
 		} {
 			require.Contains(t, argv, want)
 		}
-		c.cancel(executor.ErrDetach)
-		require.True(t, c.over())
+		c.detach(t)
 	})
 }
