@@ -36,8 +36,7 @@ func engine(dir string) error {
 	if err != nil {
 		return err
 	}
-	c := configure(dir)
-	r, done, err := openRunner(ctx, dir, slurm.New(c))
+	r, done, err := openRunner(ctx, dir, impatient)
 	if err != nil {
 		return err
 	}
@@ -50,25 +49,18 @@ func engine(dir string) error {
 	return err
 }
 
-func configure(dir string) slurm.Config {
-	return slurm.Config{
-		Dir:       filepath.Join(dir, "shared"),
-		Interval:  200 * time.Millisecond,
-		Missing:   2 * time.Second,
-		ArrayWait: 20 * time.Millisecond,
-	}
-}
-
 func openRunner(
-	ctx context.Context, dir string, e *slurm.Executor,
+	ctx context.Context, dir string, config func(dir string) slurm.Config,
 ) (*runner.Runner, func(), error) {
 	log, err := filelog.Open(ctx, filepath.Join(dir, "log"), filelog.Config{})
 	if err != nil {
 		return nil, nil, err
 	}
 	r := &runner.Runner{
-		Executor: e, Log: log, Output: runner.Output{Dir: filepath.Join(dir, "output")},
-		Lost: runner.Backoff{Min: 50 * time.Millisecond, Max: time.Second},
+		Executor: slurm.New(config(filepath.Join(dir, "shared"))),
+		Log:      log,
+		Output:   runner.Output{Dir: filepath.Join(dir, "output")},
+		Lost:     lost,
 	}
 	return r, func() { _ = log.Close() }, nil
 }
@@ -106,9 +98,7 @@ func TestEngineKilled(t *testing.T) {
 	require.NoError(t, cmd.Process.Kill())
 	require.Error(t, cmd.Wait())
 
-	c := configure(dir)
-	c.Commands = cluster.run
-	r, done, err := openRunner(t.Context(), dir, slurm.New(c))
+	r, done, err := openRunner(t.Context(), dir, cluster.config)
 	require.NoError(t, err)
 	defer done()
 	h, err := r.Resume(t.Context(), runID)

@@ -25,10 +25,7 @@ func TestPausedController(t *testing.T) {
 	j := newJournal(t)
 	cluster.PauseController(t)
 	h := start(t, slurm.New(cluster.config(t.TempDir())), j.many(5, ""))
-	eventually(t, "sbatch gives up", func() bool {
-		why, err := h.Why("many_1")
-		return err == nil && len(why) > 0 && strings.Contains(why[0].Text, "not known")
-	})
+	says(t, h, "many_1", "not known")
 	cluster.ContinueController(t)
 	report := completed(t, h)
 	require.Equal(t, 1, attempts(t, report, "many_1"))
@@ -58,8 +55,7 @@ func TestForgetfulController(t *testing.T) {
 	cluster.StartController(t)
 	// Somebody else's jobs get the IDs.
 	for range 3 {
-		_, err := cluster.Output(t.Context(), "sbatch", "--output=/dev/null", "--wrap=sleep 1")
-		require.NoError(t, err)
+		cluster.must(t, "sbatch", "--output=/dev/null", "--wrap=sleep 1")
 	}
 	report := completed(t, h)
 	j.once(t, "many", 10)
@@ -83,11 +79,7 @@ func TestControllerDown(t *testing.T) {
 	eventually(t, "what ended is seen", func() bool {
 		return h.Snapshot().Counts[runner.Completed] == 5
 	})
-	eventually(t, "why it waits is said", func() bool {
-		why, err := h.Why("after")
-		return err == nil && len(why) > 0 &&
-			(strings.Contains(why[0].Text, "contact") || strings.Contains(why[0].Text, "connect"))
-	})
+	says(t, h, "after", "contact", "connect")
 	cluster.StartController(t)
 	completed(t, h)
 	for name, n := range j.lines(t) {
@@ -95,15 +87,22 @@ func TestControllerDown(t *testing.T) {
 	}
 }
 
+// twice starts a task that ends if it is started again, and returns when it runs.
+func twice(t *testing.T, cluster *counter, j journal) *runner.Handle {
+	t.Helper()
+	h := start(t, slurm.New(cluster.config(t.TempDir())), &dag.DAG{Tasks: []dag.Task{
+		{Name: "one", Job: j.job("one", "[ $(grep -c . $1) -gt 1 ] || exec sleep 600")},
+	}})
+	eventually(t, "it runs", func() bool { return len(j.lines(t)) > 0 })
+	return h
+}
+
 // A node that dies takes its jobs with it: they are lost, and run on another.
 func TestNodeDies(t *testing.T) {
 	t.Parallel()
 	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{}))
 	j := newJournal(t)
-	h := start(t, slurm.New(cluster.config(t.TempDir())), &dag.DAG{Tasks: []dag.Task{
-		{Name: "one", Job: j.job("one", "[ $(grep -c . $1) -gt 1 ] || exec sleep 600")},
-	}})
-	eventually(t, "it runs", func() bool { return len(j.lines(t)) > 0 })
+	h := twice(t, cluster, j)
 	cluster.KillNode(t, 0)
 	report := completed(t, h)
 	require.Equal(t, 2, j.lines(t)["one"])
@@ -118,20 +117,13 @@ func TestRequeue(t *testing.T) {
 	t.Parallel()
 	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{}))
 	j := newJournal(t)
-	h := start(t, slurm.New(cluster.config(t.TempDir())), &dag.DAG{Tasks: []dag.Task{
-		{Name: "one", Job: j.job("one", "[ $(grep -c . $1) -gt 1 ] || exec sleep 600")},
-	}})
-	eventually(t, "it runs", func() bool { return len(j.lines(t)) > 0 })
-	id, err := cluster.Output(t.Context(), "squeue", "--noheader", "--format=%i")
-	require.NoError(t, err)
-	id = strings.TrimSpace(id)
+	h := twice(t, cluster, j)
+	id := cluster.must(t, "squeue", "--noheader", "--format=%i")
 	// By itself Slurm refuses to: the job was submitted with --no-requeue.
-	_, err = cluster.Output(t.Context(), "scontrol", "requeue", id)
+	_, err := cluster.Output(t.Context(), "scontrol", "requeue", id)
 	require.Error(t, err)
-	_, err = cluster.Output(t.Context(), "scontrol", "update", "JobId="+id, "Requeue=1")
-	require.NoError(t, err)
-	_, err = cluster.Output(t.Context(), "scontrol", "requeue", id)
-	require.NoError(t, err)
+	cluster.must(t, "scontrol", "update", "JobId="+id, "Requeue=1")
+	cluster.must(t, "scontrol", "requeue", id)
 	report := completed(t, h)
 	require.Equal(t, 2, j.lines(t)["one"])
 	require.Equal(t, 2, attempts(t, report, "one"))
@@ -242,9 +234,7 @@ func TestCancel(t *testing.T) {
 	report, err := h.Wait(t.Context())
 	require.Error(t, err)
 	require.Equal(t, runner.RunInterrupted, report.State)
-	waiting, err := cluster.Output(t.Context(), "squeue", "--noheader", "--states=PENDING")
-	require.NoError(t, err)
-	require.Empty(t, waiting)
+	require.Empty(t, cluster.must(t, "squeue", "--noheader", "--states=PENDING"))
 	// Slurm needs a moment to notice that a script has ended.
 	eventually(t, "nothing is left", func() bool { return cluster.empty(t) })
 	require.Len(t, j.lines(t), 8)
@@ -289,26 +279,12 @@ func TestHeld(t *testing.T) {
 	job := dag.Command("true")
 	job.Options = map[string]any{"extraArgs": []string{"--begin=now+1hour"}}
 	h := start(t, e, &dag.DAG{Tasks: []dag.Task{{Name: "one", Job: job}}})
-	says := func(text string) {
-		t.Helper()
-		eventually(t, "Why says "+text, func() bool {
-			why, err := h.Why("one")
-			return err == nil && len(why) > 0 && strings.Contains(why[0].Text, text)
-		})
-	}
-	says("PENDING: BeginTime")
-	id, err := cluster.Output(t.Context(), "squeue", "--noheader", "--format=%i")
-	require.NoError(t, err)
-	id = strings.TrimSpace(id)
-	scontrol := func(args ...string) {
-		t.Helper()
-		_, err := cluster.Output(t.Context(), "scontrol", args...)
-		require.NoError(t, err)
-	}
-	scontrol("hold", id)
-	says("JobHeldAdmin; scontrol release " + id)
-	scontrol("update", "JobId="+id, "StartTime=now")
-	scontrol("release", id)
+	says(t, h, "one", "PENDING: BeginTime")
+	id := cluster.must(t, "squeue", "--noheader", "--format=%i")
+	cluster.must(t, "scontrol", "hold", id)
+	says(t, h, "one", "JobHeldAdmin; scontrol release "+id)
+	cluster.must(t, "scontrol", "update", "JobId="+id, "StartTime=now")
+	cluster.must(t, "scontrol", "release", id)
 	completed(t, h)
 }
 

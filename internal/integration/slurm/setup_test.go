@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,14 +71,22 @@ func (c *counter) called(name string) int {
 	return c.calls[name]
 }
 
-// config is for a cluster that is asked often and given up soon.
-func (c *counter) config(dir string) slurm.Config {
+// impatient is for a cluster that is asked often and given up soon, by the commands
+// in PATH.
+func impatient(dir string) slurm.Config {
 	return slurm.Config{
-		Dir: dir, Commands: c.run,
+		Dir:       dir,
 		Interval:  200 * time.Millisecond,
 		Missing:   2 * time.Second,
 		ArrayWait: 20 * time.Millisecond,
 	}
+}
+
+// config is impatient's for this cluster.
+func (c *counter) config(dir string) slurm.Config {
+	config := impatient(dir)
+	config.Commands = c.run
+	return config
 }
 
 func output(t *testing.T, h *runner.Handle, name string) string {
@@ -93,6 +102,9 @@ func output(t *testing.T, h *runner.Handle, name string) string {
 // patience is how long anything may take, and only matters if that never comes.
 const patience = 2 * time.Minute
 
+// lost has tasks of lost jobs tried again soon.
+var lost = runner.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
+
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
@@ -102,10 +114,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 // start starts a run that is waited for with the test.
 func start(t *testing.T, e *slurm.Executor, d *dag.DAG) *runner.Handle {
 	t.Helper()
-	r := &runner.Runner{
-		Executor: e,
-		Lost:     runner.Backoff{Min: 50 * time.Millisecond, Max: time.Second},
-	}
+	r := &runner.Runner{Executor: e, Lost: lost}
 	h, err := r.Start(t.Context(), d)
 	require.NoError(t, err)
 	return h
@@ -121,9 +130,26 @@ func completed(t *testing.T, h *runner.Handle) *runner.Report {
 
 func (c *counter) empty(t *testing.T) bool {
 	t.Helper()
-	out, err := c.Output(t.Context(), "squeue", "--noheader", "--array")
+	return c.must(t, "squeue", "--noheader", "--array") == ""
+}
+
+// must runs one of Slurm's commands and returns what it says.
+func (c *counter) must(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := c.Output(t.Context(), name, args...)
 	require.NoError(t, err)
-	return strings.TrimSpace(out) == ""
+	return strings.TrimSpace(out)
+}
+
+// says waits until one of the texts is in why an instance waits.
+func says(t *testing.T, h *runner.Handle, name string, texts ...string) {
+	t.Helper()
+	eventually(t, "Why says "+strings.Join(texts, " or "), func() bool {
+		why, err := h.Why(name)
+		return err == nil && len(why) > 0 && slices.ContainsFunc(texts, func(text string) bool {
+			return strings.Contains(why[0].Text, text)
+		})
+	})
 }
 
 // attempts returns how often an instance was tried.
