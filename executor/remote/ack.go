@@ -90,19 +90,20 @@ func (e *Executor) whose(keys []string) map[*node][]string {
 	return by
 }
 
-// acknowledge tells the node of as many keys as may be in one request.
-func (n *node) acknowledge() task {
-	var keys []string
-	taken := 0
-	for _, a := range n.acks {
-		if taken > 0 && len(keys)+len(a.keys) > mostKeys {
-			break
+// dueAcks takes what is to be acknowledged now, as much as may be in one request.
+func (n *node) dueAcks(until func(time.Time) bool) (batch []*acking, keys []string) {
+	n.acks = slices.DeleteFunc(n.acks, func(a *acking) bool {
+		if until(a.at) || len(batch) > 0 && len(keys)+len(a.keys) > mostKeys {
+			return false
 		}
-		keys = append(keys, a.keys...)
-		taken++
-	}
-	batch := slices.Clone(n.acks[:taken])
-	n.acks = slices.Delete(n.acks, 0, taken)
+		batch, keys = append(batch, a), append(keys, a.keys...)
+		return true
+	})
+	return batch, keys
+}
+
+// acknowledge tells the node of the keys of batch.
+func (n *node) acknowledge(batch []*acking, keys []string) task {
 	return func(ctx context.Context, p *endpoint) {
 		open, err := n.tell(ctx, p, keys)
 		n.mu.Lock()

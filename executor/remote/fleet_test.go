@@ -281,6 +281,29 @@ func TestForgetManyThatAreOpen(t *testing.T) {
 	})
 }
 
+// Keys that have not ended are asked for again later, and nobody else waits for that.
+func TestForgetWaitsForNobodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newDaemon(t, "a")
+		e := open(t, remote.Config{}, a)
+		start(t, e, "a", "open")
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		a.ends("k1", wire.Outcome{Inline: true})
+		<-c.done
+		require.NoError(t, e.Forget(t.Context(), "open"))
+		before := time.Now()
+		require.NoError(t, e.Forget(t.Context(), "k1"))
+		require.Zero(t, time.Since(before))
+		require.Equal(t, 2, a.count("POST /api/v1/ack"), "not of what is open")
+		require.Equal(t, wire.Closed, a.task(t, "k1").state.State)
+		a.ends("open", wire.Outcome{Inline: true})
+		sleep(time.Minute)
+		require.Equal(t, wire.Closed, a.task(t, "open").state.State)
+	})
+}
+
 // What a stream says of a node that is being removed does not bring it back.
 func TestRemovedNodesStayAway(t *testing.T) {
 	t.Parallel()

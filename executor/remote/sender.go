@@ -96,8 +96,9 @@ func (n *node) next(ctx context.Context) (task, time.Duration) {
 		return n.closeOne(), 0
 	case len(n.queue) > 0:
 		return n.submit(ctx, now), 0
-	case len(n.acks) > 0 && !until(n.acks[0].at):
-		return n.acknowledge(), 0
+	}
+	if batch, keys := n.dueAcks(until); len(batch) > 0 {
+		return n.acknowledge(batch, keys), 0
 	}
 	if e := n.duePoll(until); e != nil {
 		return n.ask(e, now), 0
