@@ -81,7 +81,7 @@ func median(values []float64) float64 {
 // the same through fork in this process, in turns. The metrics are medians.
 func BenchmarkProcesses(b *testing.B) {
 	const count, workers = 2000, 256
-	m := bootAs(b, daemonConfig{Node: "n", Capacity: cores3(1000)})
+	m := bootAs(b, daemonConfig{Node: "n", Capacity: cores(1000)})
 	e := direct(b, remote.Config{}, m)
 	local := fork.New(fork.Config{})
 	durable := fork.New(fork.Config{Dir: b.TempDir() + "/local"})
@@ -110,7 +110,7 @@ func BenchmarkNoop(b *testing.B) {
 		for _, workers := range []int{1, 64, 1024} {
 			b.Run(fmt.Sprintf("ephemeral=%v/workers=%d", ephemeral, workers), func(b *testing.B) {
 				m := bootAs(b, daemonConfig{
-					Node: "n", Capacity: cores3(100000), Noop: true, Ephemeral: ephemeral,
+					Node: "n", Capacity: cores(100000), Noop: true, Ephemeral: ephemeral,
 				})
 				e := direct(b, remote.Config{Ephemeral: ephemeral}, m)
 				count := 20 * max(workers, 50)
@@ -130,7 +130,7 @@ func BenchmarkNoop(b *testing.B) {
 func BenchmarkIdle(b *testing.B) {
 	const nodes, each = 100, 10
 	var c remote.Config
-	m := bootAs(b, daemonConfig{Node: "n", Capacity: cores3(10000), Hold: true})
+	m := bootAs(b, daemonConfig{Node: "n", Capacity: cores(10000), Hold: true})
 	c.Lease = 6 * time.Second
 	for i := range nodes {
 		// To the client these are machines of their own.

@@ -205,6 +205,15 @@ func (d *daemon) hangUp() {
 	clear(d.conns)
 }
 
+// leaves ends all connections and refuses new ones.
+func (d *daemon) leaves() {
+	d.set(func() { d.cut = true })
+	d.hangUp()
+}
+
+// setSilent is a partition: nothing arrives and nothing is refused.
+func (d *daemon) setSilent(silent bool) { d.set(func() { d.silent = silent }) }
+
 // tell changes the state of a key.
 func (d *daemon) tell(key string, f func(*task)) {
 	d.set(func() { d.alter(key, f) })

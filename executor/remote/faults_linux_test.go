@@ -88,12 +88,10 @@ func runMarking(t *testing.T, e *remote.Executor, faults func(rng *rand.Rand, i 
 	requireOnce(t, dir, d)
 }
 
-func cores3(n int64) capacity.Resources { return capacity.Resources{dag.Cores: n} }
-
 // Daemons that are killed and come back run everything, once.
 func TestDaemonsAreKilled(t *testing.T) {
 	t.Parallel()
-	machines := []*machine{boot(t, "a", cores3(3)), boot(t, "b", cores3(3))}
+	machines := []*machine{boot(t, "a", cores(3)), boot(t, "b", cores(3))}
 	e := fleet(t, remote.Config{}, machines...)
 	runMarking(t, e, func(rng *rand.Rand, _ int) {
 		m := machines[rng.IntN(len(machines))]
@@ -105,7 +103,7 @@ func TestDaemonsAreKilled(t *testing.T) {
 // Daemons that stand still are waited for.
 func TestDaemonsStandStill(t *testing.T) {
 	t.Parallel()
-	machines := []*machine{boot(t, "a", cores3(3)), boot(t, "b", cores3(3))}
+	machines := []*machine{boot(t, "a", cores(3)), boot(t, "b", cores(3))}
 	e := fleet(t, remote.Config{}, machines...)
 	runMarking(t, e, func(rng *rand.Rand, _ int) {
 		m := machines[rng.IntN(len(machines))]
@@ -119,7 +117,7 @@ func TestDaemonsStandStill(t *testing.T) {
 // back and delays it starts nothing twice and loses nothing.
 func TestBadNetwork(t *testing.T) {
 	t.Parallel()
-	machines := []*machine{boot(t, "a", cores3(3)), boot(t, "b", cores3(3))}
+	machines := []*machine{boot(t, "a", cores(3)), boot(t, "b", cores(3))}
 	e := fleet(t, remote.Config{}, machines...)
 	lost := 0
 	runMarking(t, e, func(rng *rand.Rand, i int) {
@@ -154,7 +152,7 @@ func TestBadNetwork(t *testing.T) {
 // Attempts of an engine that was killed are found by the next one.
 func TestEngineIsKilled(t *testing.T) {
 	t.Parallel()
-	machines := []*machine{boot(t, "a", cores3(3)), boot(t, "b", cores3(3))}
+	machines := []*machine{boot(t, "a", cores(3)), boot(t, "b", cores(3))}
 	dir := t.TempDir()
 	urls := map[string]string{}
 	for _, m := range machines {
@@ -230,7 +228,7 @@ func runEngine(args []string) (int, error) {
 func TestTwoEnginesShareADaemon(t *testing.T) {
 	t.Parallel()
 	const slots, tasks = 3, 60
-	m := boot(t, "a", cores3(slots))
+	m := boot(t, "a", cores(slots))
 	dir := t.TempDir()
 	done := make(chan error, 2)
 	for i := range 2 {

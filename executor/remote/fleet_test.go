@@ -17,13 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/daggy-go/daggy/capacity"
-	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
 )
-
-func cores(n int64) capacity.Resources { return capacity.Resources{dag.Cores: n} }
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
@@ -118,8 +115,7 @@ func TestCapacityOfNodes(t *testing.T) {
 		require.Empty(t, e.Allocator().Nodes()[0].Suspended)
 		require.False(t, e.Allocator().Nodes()[1].Unknown)
 
-		a.set(func() { a.cut = true })
-		a.hangUp()
+		a.leaves()
 		synctest.Wait()
 		require.Contains(t, e.Allocator().Nodes()[0].Suspended, "not reached since")
 		refused, _ = errors.AsType[*capacity.RefusedError](e.Allocator().Check(cores(5)))
@@ -149,9 +145,7 @@ func TestNodesComeAndGo(t *testing.T) {
 
 		require.True(t, e.Remove("a"))
 		require.Len(t, e.Allocator().Nodes(), 2, "something is open there")
-		a.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		a.completes(t, c)
 		synctest.Wait()
 		require.Len(t, e.Allocator().Nodes(), 1)
 		require.Len(t, e.Nodes(), 1)
@@ -186,8 +180,7 @@ func TestForget(t *testing.T) {
 		require.Zero(t, b.count("POST /api/v1/ack"))
 
 		// A key of an engine before this one can be anywhere.
-		b.set(func() { b.cut = true })
-		b.hangUp()
+		b.leaves()
 		synctest.Wait()
 		require.NoError(t, e.Forget(t.Context(), "k0", "No Key"))
 		require.Equal(t, 2, a.count("POST /api/v1/ack"))
@@ -396,9 +389,7 @@ func TestWithoutALeasedNode(t *testing.T) {
 		one, two := open(t, remote.Config{}, a), open(t, remote.Config{}, a, b)
 		c := start(t, one, "", "k1")
 		synctest.Wait()
-		a.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		a.completes(t, c)
 		c = start(t, two, "", "k2")
 		<-c.done
 		require.ErrorContains(t, c.err, "no node was leased")

@@ -16,35 +16,17 @@ import (
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
 )
 
-func sleep(d time.Duration) { <-time.After(d) }
-
-func isLost(t *testing.T, err error) {
-	t.Helper()
-	_, ok := errors.AsType[*executor.LostError](err)
-	require.True(t, ok, "%v", err)
-}
-
-// setSilent is a partition: nothing arrives and nothing is refused.
-func (d *daemon) setSilent(silent bool) { d.set(func() { d.silent = silent }) }
-
 // A time-out is never proof (E3).
 func TestWaitsForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{Lease: time.Minute}, d)
-		c := start(t, e, "a", "k1")
-		synctest.Wait()
-		d.runs("k1")
-		synctest.Wait()
+		d, _, c := running(t, remote.Config{Lease: time.Minute})
 		d.setSilent(true)
 		sleep(5 * time.Hour)
 		require.False(t, c.over(), "%v", c.err)
 		require.Less(t, d.count("dial"), 2*5*3600/15, "it backs off")
 		d.setSilent(false)
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 	})
 }
 
@@ -53,10 +35,7 @@ func TestWaitsForEver(t *testing.T) {
 func TestReplacesWhenTheLeaseIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{OnUnreachable: remote.Replace}, d)
-		c := start(t, e, "a", "k1")
-		synctest.Wait()
+		d, _, c := submitted(t, remote.Config{OnUnreachable: remote.Replace})
 		require.Equal(t, remote.DefaultLease, d.task(t, "k1").sub.Lease)
 		d.runs("k1")
 		sleep(10 * time.Minute)
@@ -120,9 +99,7 @@ func TestResumedAttemptsWaitForTheirNode(t *testing.T) {
 		require.Contains(t, elsewhere.last().Reason, "not in the fleet")
 		d.set(func() { d.cut = false })
 		sleep(time.Minute)
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 		e.Gone("not there")
 		<-elsewhere.done
 		isLost(t, elsewhere.err)
@@ -147,9 +124,7 @@ func TestResumedAttemptsAreNotOurs(t *testing.T) {
 		require.False(t, c.over(), "%v", c.err)
 		d.setSilent(false)
 		sleep(time.Minute)
-		d.ends("k2", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 	})
 }
 
@@ -160,8 +135,7 @@ func TestNeverSent(t *testing.T) {
 		d := newDaemon(t, "a")
 		e := open(t, remote.Config{}, d)
 		synctest.Wait()
-		d.set(func() { d.cut = true })
-		d.hangUp()
+		d.leaves()
 		synctest.Wait()
 		c := start(t, e, "a", "k1")
 		stopped := start(t, e, "a", "k2")
@@ -215,18 +189,11 @@ func (d *daemon) restart(change func(h *wire.Health)) {
 func TestDaemonRestarts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{}, d)
-		c := start(t, e, "a", "k1")
-		synctest.Wait()
-		d.runs("k1")
-		synctest.Wait()
+		d, _, c := running(t, remote.Config{})
 		d.restart(func(*wire.Health) { d.rev = 0 })
 		sleep(time.Minute)
 		require.True(t, d.task(t, "k1").sub.Resumed)
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 		require.Equal(t, 1, d.task(t, "k1").starts)
 	})
 }
@@ -238,10 +205,7 @@ func TestJournalIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				d := newDaemon(t, "a")
-				e := open(t, remote.Config{}, d)
-				c := start(t, e, "a", "k1")
-				synctest.Wait()
+				d, e, c := submitted(t, remote.Config{})
 				ref := func(c *call) { c.Ref = "j1/b1/p7" }
 				d.restart(func(h *wire.Health) {
 					d.tasks, h.Journal = map[string]*task{}, "j2"
@@ -302,12 +266,7 @@ func TestRenewalsWaitForNothing(t *testing.T) {
 func TestDetachedAttemptsAreKeptAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{Lease: time.Minute}, d)
-		c := start(t, e, "a", "k1")
-		synctest.Wait()
-		d.runs("k1")
-		synctest.Wait()
+		d, _, c := running(t, remote.Config{Lease: time.Minute})
 		c.cancel(executor.ErrDetach)
 		<-c.done
 		before := d.count("POST /api/v1/renew")
@@ -321,12 +280,7 @@ func TestDetachedAttemptsAreKeptAlive(t *testing.T) {
 func TestForeignJournalClosesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{}, d)
-		c := start(t, e, "a", "k1")
-		synctest.Wait()
-		d.runs("k1")
-		synctest.Wait()
+		d, _, c := running(t, remote.Config{})
 		right := d.tasks
 		d.restart(func(h *wire.Health) { d.tasks, h.Journal = map[string]*task{}, "j2" })
 		sleep(time.Minute)
@@ -370,9 +324,7 @@ func TestEphemeral(t *testing.T) {
 		require.False(t, e.Durable())
 		c := start(t, e, "a", "k1")
 		synctest.Wait()
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 		synctest.Wait()
 		require.Equal(t, 1, d.count("POST /api/v1/ack"), "nobody else does")
 		require.Zero(t, e.Kept())
@@ -393,12 +345,7 @@ func TestEphemeral(t *testing.T) {
 func TestClosedByOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{}, d)
-		c := start(t, e, "a", "k1")
-		synctest.Wait()
-		d.runs("k1")
-		synctest.Wait()
+		d, _, c := running(t, remote.Config{})
 		d.set(func() {
 			d.moved[d.tasks["k1"].session] = []string{"k1"}
 			d.tasks["k1"].session = "other"
@@ -417,8 +364,7 @@ func TestBackoffIsShorterThanTheLease(t *testing.T) {
 		e := open(t, remote.Config{Lease: 12 * time.Second}, d)
 		start(t, e, "a", "k1")
 		synctest.Wait()
-		d.set(func() { d.cut = true })
-		d.hangUp()
+		d.leaves()
 		sleep(10 * time.Minute)
 		before := d.count("POST /api/v1/renew")
 		d.set(func() { d.cut = false })

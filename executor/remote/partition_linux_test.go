@@ -23,7 +23,7 @@ func TestPartitionLongerThanTheLease(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, b := boot(t, "a", cores3(2)), boot(t, "b", cores3(2))
+			a, b := boot(t, "a", cores(2)), boot(t, "b", cores(2))
 			e := fleet(t, remote.Config{
 				OnUnreachable: remote.Replace, Lease: time.Second, Margin: 500 * time.Millisecond,
 			}, a, b)

@@ -22,10 +22,7 @@ import (
 func TestRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{}, d)
-		c := start(t, e, "a", "k1")
-		synctest.Wait()
+		d, _, c := submitted(t, remote.Config{})
 		require.Equal(t, "a", d.task(t, "k1").sub.Node)
 		require.Zero(t, d.task(t, "k1").sub.Lease)
 		d.tell("k1", func(task *task) {
@@ -85,11 +82,6 @@ func TestOutputsThatNobodyWantsAreNotKept(t *testing.T) {
 // What the answers to a submission mean.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	isLost := func(t *testing.T, err error) {
-		t.Helper()
-		_, ok := errors.AsType[*executor.LostError](err)
-		require.True(t, ok, "%v", err)
-	}
 	isPermanent := func(t *testing.T, err error) {
 		t.Helper()
 		require.True(t, executor.IsPermanent(err), "%v", err)
@@ -149,9 +141,7 @@ func TestLostAnswers(t *testing.T) {
 		sleep(time.Minute)
 		require.Equal(t, 1, d.task(t, "k1").starts)
 		require.Equal(t, 4, d.count("submission"))
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 	})
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "a")
@@ -171,9 +161,7 @@ func TestLostAnswers(t *testing.T) {
 		require.False(t, c.over(), "%v", c.err)
 		d.set(func() { refusing = false })
 		sleep(time.Minute)
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 	})
 }
 
@@ -195,9 +183,7 @@ func TestSilentSubmission(t *testing.T) {
 		e := open(t, remote.Config{}, d)
 		c := start(t, e, "a", "k1")
 		sleep(time.Minute)
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 	})
 }
 
@@ -229,9 +215,7 @@ func TestAnswersOfProxies(t *testing.T) {
 			require.Less(t, d.count("POST /api/v1/tasks"), 100, "it is not asked all the time")
 			d.set(func() { d.between = nil })
 			sleep(time.Minute)
-			d.ends("k1", wire.Outcome{Inline: true})
-			<-c.done
-			require.NoError(t, c.err)
+			d.completes(t, c)
 			require.Equal(t, 1, d.task(t, "k1").starts)
 		})
 	}
@@ -251,12 +235,7 @@ func TestStopping(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				d := newDaemon(t, "a")
-				e := open(t, remote.Config{}, d)
-				c := start(t, e, "a", "k1")
-				synctest.Wait()
-				d.runs("k1")
-				synctest.Wait()
+				_, _, c := running(t, remote.Config{})
 				c.cancel(test.cause)
 				<-c.done
 				require.NoError(t, c.err)
@@ -269,10 +248,7 @@ func TestStopping(t *testing.T) {
 func TestDetach(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{}, d)
-		c := start(t, e, "a", "k1")
-		synctest.Wait()
+		d, _, c := submitted(t, remote.Config{})
 		c.cancel(executor.ErrDetach)
 		<-c.done
 		require.ErrorIs(t, c.err, executor.ErrDetach)
@@ -282,9 +258,7 @@ func TestDetach(t *testing.T) {
 		again := start(t, other, "a", "k1", resumed)
 		synctest.Wait()
 		require.True(t, d.task(t, "k1").sub.Resumed)
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-again.done
-		require.NoError(t, again.err)
+		d.completes(t, again)
 		require.Equal(t, 1, d.task(t, "k1").starts)
 	})
 }
@@ -300,8 +274,7 @@ func TestClosedKeys(t *testing.T) {
 		require.Equal(t, 1, d.count("DELETE /api/v1/task/k1"))
 		c = start(t, e, "a", "k1")
 		<-c.done
-		_, lost := errors.AsType[*executor.LostError](c.err)
-		require.True(t, lost, "%v", c.err)
+		isLost(t, c.err)
 	})
 }
 
@@ -317,9 +290,7 @@ func TestMovedAttempts(t *testing.T) {
 		synctest.Wait()
 		second := start(t, young, "a", "k1", resumed)
 		synctest.Wait()
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-second.done
-		require.NoError(t, second.err)
+		d.completes(t, second)
 		<-first.done
 		require.NoError(t, first.err)
 		require.Positive(t, d.count("GET /api/v1/task/k1"))
@@ -378,9 +349,7 @@ func TestMovedUnheard(t *testing.T) {
 		sleep(time.Minute)
 		second := start(t, young, "a", "k1", resumed)
 		synctest.Wait()
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-second.done
-		require.NoError(t, second.err)
+		d.completes(t, second)
 		<-first.done
 		require.NoError(t, first.err)
 	})
@@ -416,9 +385,7 @@ func TestSlowWriters(t *testing.T) {
 		require.Greater(t, d.count("POST /api/v1/renew"), before)
 		c := start(t, e, "a", "another")
 		synctest.Wait()
-		d.ends("another", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 		close(gate)
 		for i, c := range calls {
 			d.ends("k"+strconv.Itoa(i), wire.Outcome{})
@@ -495,9 +462,7 @@ func TestWritersThatCannotBeCompared(t *testing.T) {
 		c := start(t, e, "a", "k1", func(c *call) { c.Stdout, c.Stderr = w, w })
 		synctest.Wait()
 		d.tell("k1", func(task *task) { task.out[0], task.out[1] = []byte("out"), []byte("err") })
-		d.ends("k1", wire.Outcome{Inline: true})
-		<-c.done
-		require.NoError(t, c.err)
+		d.completes(t, c)
 		require.Equal(t, "outerr", all.String())
 	})
 }

@@ -3,16 +3,21 @@ package remote_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/executortest"
 	"github.com/daggy-go/daggy/executor/remote"
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
 	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
@@ -32,6 +37,16 @@ func open(t *testing.T, c remote.Config, daemons ...*daemon) *remote.Executor {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	return e
+}
+
+func cores(n int64) capacity.Resources { return capacity.Resources{dag.Cores: n} }
+
+func sleep(d time.Duration) { <-time.After(d) }
+
+func isLost(t *testing.T, err error) {
+	t.Helper()
+	_, ok := errors.AsType[*executor.LostError](err)
+	require.True(t, ok, "%v", err)
 }
 
 // A call is one call of Run.
@@ -90,6 +105,34 @@ func start(t *testing.T, e *remote.Executor, node, key string, with ...func(*cal
 }
 
 func resumed(c *call) { c.Resumed = true }
+
+// submitted returns a daemon, an executor with it as its only node, "a", and a call of
+// key "k1" that the daemon has accepted.
+func submitted(t *testing.T, c remote.Config) (*daemon, *remote.Executor, *call) {
+	t.Helper()
+	d := newDaemon(t, "a")
+	e := open(t, c, d)
+	k1 := start(t, e, "a", "k1")
+	synctest.Wait()
+	return d, e, k1
+}
+
+// running is submitted, with a call that is known to run.
+func running(t *testing.T, c remote.Config) (*daemon, *remote.Executor, *call) {
+	t.Helper()
+	d, e, k1 := submitted(t, c)
+	d.runs("k1")
+	synctest.Wait()
+	return d, e, k1
+}
+
+// completes has a call succeed, and waits for that.
+func (d *daemon) completes(t *testing.T, c *call) {
+	t.Helper()
+	d.ends(c.Key, wire.Outcome{Inline: true})
+	<-c.done
+	require.NoError(t, c.err)
+}
 
 func (c *call) over() bool {
 	select {

@@ -27,8 +27,7 @@ func TestWhyAcrossNodes(t *testing.T) {
 		small.health.Capacity.Total, small.health.Capacity.Free = cores(1), cores(1)
 		e := open(t, remote.Config{}, away, drains, full, small)
 		require.NoError(t, e.Await(t.Context()))
-		away.set(func() { away.cut = true })
-		away.hangUp()
+		away.leaves()
 		drains.set(func() { drains.health.Capacity.Draining = true })
 		full.set(func() { full.health.Capacity.Free = cores(1) }) // others have three
 		synctest.Wait()
