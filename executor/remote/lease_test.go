@@ -1,7 +1,6 @@
 package remote_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -177,66 +176,6 @@ func TestRenewalsAreForAll(t *testing.T) {
 	})
 }
 
-// restart makes another process of the daemon, with the same journal or another.
-func (d *daemon) restart(change func(h *wire.Health)) {
-	d.set(func() {
-		d.health.Start += "+"
-		change(&d.health)
-	})
-	d.hangUp()
-}
-
-func TestDaemonRestarts(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d, _, c := running(t, remote.Config{})
-		d.restart(func(*wire.Health) { d.rev = 0 })
-		sleep(time.Minute)
-		require.True(t, d.task(t, "k1").sub.Resumed)
-		d.completes(t, c)
-		require.Equal(t, 1, d.task(t, "k1").starts)
-	})
-}
-
-// A daemon that has lost its journal would start everything anew.
-func TestJournalIsLost(t *testing.T) {
-	t.Parallel()
-	for name, reboot := range map[string]bool{"and nothing else": false, "and rebooted": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				d, e, c := submitted(t, remote.Config{})
-				ref := func(c *call) { c.Ref = "j1/b1/p7" }
-				d.restart(func(h *wire.Health) {
-					d.tasks, h.Journal = map[string]*task{}, "j2"
-					if reboot {
-						h.Boot = "b2"
-					}
-				})
-				sleep(time.Minute)
-				old := start(t, e, "a", "k2", resumed, ref)
-				sleep(time.Minute)
-				if reboot {
-					<-c.done
-					isLost(t, c.err)
-					<-old.done
-					isLost(t, old.err)
-					require.Equal(t, wire.Closed, d.task(t, "k1").state.State)
-					return
-				}
-				require.False(t, c.over())
-				require.Contains(t, c.last().Reason, "another journal")
-				require.False(t, old.over())
-				require.Empty(t, d.tasks)
-				e.Gone("a")
-				<-c.done
-				isLost(t, c.err)
-				<-old.done
-			})
-		})
-	}
-}
-
 // Leases are renewed although the daemon takes its time for something else, or short
 // ones would be over.
 func TestRenewalsWaitForNothing(t *testing.T) {
@@ -275,87 +214,6 @@ func TestDetachedAttemptsAreKeptAlive(t *testing.T) {
 	})
 }
 
-// A daemon with another journal cannot close a key either: what runs under it is none of
-// its business. The one with the right journal does, when it is back.
-func TestForeignJournalClosesNothing(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d, _, c := running(t, remote.Config{})
-		right := d.tasks
-		d.restart(func(h *wire.Health) { d.tasks, h.Journal = map[string]*task{}, "j2" })
-		sleep(time.Minute)
-		c.cancel(context.Canceled)
-		sleep(time.Minute)
-		require.False(t, c.over(), "%v", c.err)
-		d.restart(func(h *wire.Health) { d.tasks, h.Journal = right, "j1" })
-		sleep(time.Minute)
-		require.True(t, c.over())
-		require.Equal(t, 7, c.result.ExitCode)
-	})
-}
-
-func TestForeignJournalIsReplaced(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		d.health.Journal = "j2"
-		e := open(t, remote.Config{}, d)
-		synctest.Wait()
-		c := start(t, e, "a", "k1", resumed, func(c *call) { c.Ref = "j1/b1/p7" })
-		sleep(time.Minute)
-		require.False(t, c.over())
-		require.Empty(t, d.tasks)
-		d.restart(func(h *wire.Health) { h.Journal = "j1" })
-		sleep(time.Minute)
-		require.Contains(t, d.tasks, "k1")
-	})
-}
-
-func TestEphemeral(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		d.health.Journal = ""
-		refusing := open(t, remote.Config{}, d)
-		synctest.Wait()
-		require.Contains(t, refusing.Nodes()[0].Trouble, "no journal")
-
-		e := open(t, remote.Config{Ephemeral: true}, d)
-		require.False(t, e.Durable())
-		c := start(t, e, "a", "k1")
-		synctest.Wait()
-		d.completes(t, c)
-		synctest.Wait()
-		require.Equal(t, 1, d.count("POST /api/v1/ack"), "nobody else does")
-		require.Zero(t, e.Kept())
-
-		c = start(t, e, "a", "k2")
-		stopped := start(t, e, "a", "k3")
-		synctest.Wait()
-		stopped.cancel(executor.ErrDetach)
-		<-stopped.done
-		require.Equal(t, 7, stopped.result.ExitCode, "it does not outlive the engine")
-		d.restart(func(*wire.Health) { d.tasks = map[string]*task{} })
-		<-c.done
-		isLost(t, c.err)
-	})
-}
-
-// What another session closed and forgot is closed, whatever was known before.
-func TestClosedByOthers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d, _, c := running(t, remote.Config{})
-		d.set(func() {
-			d.moved[d.tasks["k1"].session] = []string{"k1"}
-			d.tasks["k1"].session = "other"
-			d.tasks["k1"].state = wire.State{Key: "k1", State: wire.Closed}
-		})
-		<-c.done
-		isLost(t, c.err)
-	})
-}
-
 // A node that comes back is not waited for past the end of leases.
 func TestBackoffIsShorterThanTheLease(t *testing.T) {
 	t.Parallel()
@@ -370,28 +228,5 @@ func TestBackoffIsShorterThanTheLease(t *testing.T) {
 		d.set(func() { d.cut = false })
 		sleep(4 * time.Second)
 		require.Greater(t, d.count("POST /api/v1/renew"), before)
-	})
-}
-
-// What a daemon says of itself before it says what is whose does not count what is
-// this engine's as taken by others.
-func TestReconnectingTakesNothing(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{}, d)
-		synctest.Wait()
-		taken := 0
-		defer e.Allocator().Notify(func() {
-			if n := e.Allocator().Nodes(); len(n) > 0 && n[0].Taken != nil {
-				taken++
-			}
-		})()
-		d.set(func() {
-			d.health.Capacity.Free, d.health.Capacity.Own = cores(1), cores(3)
-		})
-		d.hangUp()
-		sleep(time.Minute)
-		require.Zero(t, taken)
 	})
 }

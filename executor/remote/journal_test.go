@@ -1,0 +1,140 @@
+package remote_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/remote"
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+)
+
+// restart makes another process of the daemon, with the same journal or another.
+func (d *daemon) restart(change func(h *wire.Health)) {
+	d.set(func() {
+		d.health.Start += "+"
+		change(&d.health)
+	})
+	d.hangUp()
+}
+
+func TestDaemonRestarts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, _, c := running(t, remote.Config{})
+		d.restart(func(*wire.Health) { d.rev = 0 })
+		sleep(time.Minute)
+		require.True(t, d.task(t, "k1").sub.Resumed)
+		d.completes(t, c)
+		require.Equal(t, 1, d.task(t, "k1").starts)
+	})
+}
+
+// A daemon that has lost its journal would start everything anew.
+func TestJournalIsLost(t *testing.T) {
+	t.Parallel()
+	for name, reboot := range map[string]bool{"and nothing else": false, "and rebooted": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d, e, c := submitted(t, remote.Config{})
+				ref := func(c *call) { c.Ref = "j1/b1/p7" }
+				d.restart(func(h *wire.Health) {
+					d.tasks, h.Journal = map[string]*task{}, "j2"
+					if reboot {
+						h.Boot = "b2"
+					}
+				})
+				sleep(time.Minute)
+				old := start(t, e, "a", "k2", resumed, ref)
+				sleep(time.Minute)
+				if reboot {
+					<-c.done
+					isLost(t, c.err)
+					<-old.done
+					isLost(t, old.err)
+					require.Equal(t, wire.Closed, d.task(t, "k1").state.State)
+					return
+				}
+				require.False(t, c.over())
+				require.Contains(t, c.last().Reason, "another journal")
+				require.False(t, old.over())
+				require.Empty(t, d.tasks)
+				e.Gone("a")
+				<-c.done
+				isLost(t, c.err)
+				<-old.done
+			})
+		})
+	}
+}
+
+// A daemon with another journal cannot close a key either: what runs under it is none of
+// its business. The one with the right journal does, when it is back.
+func TestForeignJournalClosesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, _, c := running(t, remote.Config{})
+		right := d.tasks
+		d.restart(func(h *wire.Health) { d.tasks, h.Journal = map[string]*task{}, "j2" })
+		sleep(time.Minute)
+		c.cancel(context.Canceled)
+		sleep(time.Minute)
+		require.False(t, c.over(), "%v", c.err)
+		d.restart(func(h *wire.Health) { d.tasks, h.Journal = right, "j1" })
+		sleep(time.Minute)
+		require.True(t, c.over())
+		require.Equal(t, 7, c.result.ExitCode)
+	})
+}
+
+func TestForeignJournalIsReplaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.health.Journal = "j2"
+		e := open(t, remote.Config{}, d)
+		synctest.Wait()
+		c := start(t, e, "a", "k1", resumed, func(c *call) { c.Ref = "j1/b1/p7" })
+		sleep(time.Minute)
+		require.False(t, c.over())
+		require.Empty(t, d.tasks)
+		d.restart(func(h *wire.Health) { h.Journal = "j1" })
+		sleep(time.Minute)
+		require.Contains(t, d.tasks, "k1")
+	})
+}
+
+func TestEphemeral(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.health.Journal = ""
+		refusing := open(t, remote.Config{}, d)
+		synctest.Wait()
+		require.Contains(t, refusing.Nodes()[0].Trouble, "no journal")
+
+		e := open(t, remote.Config{Ephemeral: true}, d)
+		require.False(t, e.Durable())
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		d.completes(t, c)
+		synctest.Wait()
+		require.Equal(t, 1, d.count("POST /api/v1/ack"), "nobody else does")
+		require.Zero(t, e.Kept())
+
+		c = start(t, e, "a", "k2")
+		stopped := start(t, e, "a", "k3")
+		synctest.Wait()
+		stopped.cancel(executor.ErrDetach)
+		<-stopped.done
+		require.Equal(t, 7, stopped.result.ExitCode, "it does not outlive the engine")
+		d.restart(func(*wire.Health) { d.tasks = map[string]*task{} })
+		<-c.done
+		isLost(t, c.err)
+	})
+}
