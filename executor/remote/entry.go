@@ -3,9 +3,7 @@ package remote
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/daggy-go/daggy/executor"
@@ -214,84 +212,6 @@ func (n *node) take(st *wire.State) {
 	}
 }
 
-// notStarted takes that certainly nothing was started by the request that is answered.
-func (n *node) notStarted(e *entry, after time.Duration, reason string) {
-	err := fmt.Errorf("remote: node %q: %s", n.name, reason)
-	switch {
-	case e.closing:
-		// The close decides.
-	case e.maybe > 0 || e.resume:
-		// Another request may still be on its way. Only the same again is safe.
-		n.retry(e, max(after, minRetry))
-	default:
-		e.end(&executor.NotStartedError{RetryAfter: after, Err: err})
-	}
-}
-
-// answered takes the answer to the submission of e.
-func (n *node) answered(e *entry, status int, p *wire.Problem) {
-	if p == nil {
-		p = &wire.Problem{}
-	}
-	if e.over {
-		return
-	}
-	fail := func(format string, args ...any) {
-		e.end(fmt.Errorf("remote: node %q: "+format, append([]any{n.name}, args...)...))
-	}
-	switch status {
-	case http.StatusOK, http.StatusCreated:
-		e.owned, e.mine = true, true
-	case http.StatusGone:
-		n.keyClosed(e, p)
-	case http.StatusTooManyRequests:
-		n.refused(e, p)
-	case http.StatusServiceUnavailable:
-		n.pause(max(p.Retry(), minRetry), p.Text)
-		n.notStarted(e, p.Retry(), p.Text)
-	case http.StatusUnprocessableEntity:
-		if p.Code == wire.CodeNever {
-			n.loseSafely(e, p.Text)
-			return
-		}
-		e.end(executor.Permanent(fmt.Errorf("remote: node %q: %s", n.name, p.Text)))
-	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge:
-		e.end(executor.Permanent(fmt.Errorf("remote: node %q: %s", n.name, p.Text)))
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest,
-		http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
-		// Nothing of this task's, and it says nothing.
-		e.maybe++
-		n.retry(e, n.backoff(1))
-	default:
-		fail("it answers %d to a submission: %s", status, p.Text)
-	}
-}
-
-// refused is an answer that the node takes nothing new, or not this.
-func (n *node) refused(e *entry, p *wire.Problem) {
-	switch p.Code {
-	case wire.CodeStale:
-		if !e.closing {
-			n.retry(e, minRetry)
-		}
-	case wire.CodeDraining:
-		n.draining = true
-		n.place()
-		n.loseSafely(e, p.Text)
-	default:
-		n.notStarted(e, p.Retry(), p.Text)
-	}
-}
-
-// keyClosed is an answer that nothing runs under the key nor ever will.
-func (n *node) keyClosed(e *entry, p *wire.Problem) {
-	if p.Lost {
-		n.lose(e, p.Text)
-		return
-	}
-	e.end(fmt.Errorf("remote: node %q: %s", n.name, p.Text))
-}
-
 // poll has e asked for, since no stream tells of it.
 func (n *node) poll(e *entry) {
 	if !e.polled {
@@ -312,62 +232,6 @@ func (e *entry) submission(b []byte) []byte {
 
 // resumedEnd ends the submission of what may have been started.
 var resumedEnd = []byte(`,"resumed":true}` + "\n")
-
-// Refs tell by whom an attempt was taken, for engines that come later: a daemon that
-// has lost its journal would start it again.
-
-func makeRef(h *wire.Health, ref string) string {
-	if h.Journal == "" {
-		return ref
-	}
-	return h.Journal + "/" + h.Boot + "/" + ref
-}
-
-func splitRef(s string) (journal, boot, ref string) {
-	journal, rest, ok := strings.Cut(s, "/")
-	if !ok {
-		return "", "", s
-	}
-	boot, ref, _ = strings.Cut(rest, "/")
-	return journal, boot, ref
-}
-
-// checkJournal looks whether the daemon that is there now can know e.
-func (n *node) checkJournal(e *entry) {
-	journal := n.health.Journal
-	if e.journal == "" || journal == "" || n.config.Ephemeral || e.over {
-		return
-	}
-	before := e.foreign
-	e.foreign = e.journal != journal
-	if before && !e.foreign {
-		n.afresh(e)
-	}
-	if !e.foreign {
-		return
-	}
-	if e.boot != "" && n.health.Boot != "" && e.boot != n.health.Boot {
-		// It was rebooted, so nothing runs, and this one is as good as the other.
-		e.foreign, e.journal, e.boot = false, journal, n.health.Boot
-		n.close(e, "", true)
-		n.enqueueClose(e) // the other may have been asked before
-		return
-	}
-	n.config.Logger.Warn("node has another journal than when it took an attempt",
-		nodeAttr(n.name), keyAttr(e.key))
-	e.notify()
-}
-
-// afresh asks for what is wanted of e, of a daemon that may know it again.
-func (n *node) afresh(e *entry) {
-	e.owned = false
-	if e.closing {
-		n.enqueueClose(e)
-		return
-	}
-	e.resume = true
-	n.enqueue(e)
-}
 
 var (
 	errUnsent  = errors.New("it was never sent")

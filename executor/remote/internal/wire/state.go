@@ -3,8 +3,6 @@ package wire
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -48,15 +46,6 @@ type Outcome struct {
 	Gone bool
 }
 
-// A Failure is an error that keeps its class on the way.
-type Failure struct {
-	// Class is Failed, Lost, TimeLimit or Panicked.
-	Class     string `json:"class"`
-	Permanent bool   `json:"permanent,omitempty"`
-	Text      string `json:"text"`
-	Stack     string `json:"stack,omitempty"`
-}
-
 // Append appends the state as JSON, without a line end.
 func (st *State) Append(b []byte) []byte {
 	w := writer{b: b}
@@ -93,16 +82,6 @@ func (w *writer) outcome(o *Outcome) {
 	w.base64("stdout", o.Stdout)
 	w.base64("stderr", o.Stderr)
 	w.bool("gone", o.Gone)
-	w.close()
-}
-
-func (w *writer) failure(f *Failure) {
-	w.open()
-	w.text("class", f.Class)
-	w.bool("permanent", f.Permanent)
-	w.name("text")
-	w.b = appendString(w.b, f.Text)
-	w.text("stack", f.Stack)
 	w.close()
 }
 
@@ -232,23 +211,6 @@ func (s *scanner) outcome() *Outcome {
 	return o
 }
 
-func (s *scanner) failure(f *Failure) {
-	s.object("outcome.failure", func(name []byte) {
-		switch string(name) {
-		case "class":
-			f.Class = s.text("outcome.failure.class")
-		case "permanent":
-			f.Permanent = s.bool("outcome.failure.permanent")
-		case "text":
-			f.Text = s.text("outcome.failure.text")
-		case "stack":
-			f.Stack = s.text("outcome.failure.stack")
-		default:
-			s.unknown("outcome.failure", name)
-		}
-	})
-}
-
 // result reads a result. Nearly all are short, with nothing in them that is not
 // read here.
 func (s *scanner) result(r *executor.Result) {
@@ -317,49 +279,3 @@ var (
 	_ json.Marshaler   = (*State)(nil)
 	_ json.Unmarshaler = (*State)(nil)
 )
-
-// NewFailure says what an error of an executor means. It is nil for nil.
-func NewFailure(err error) *Failure {
-	if err == nil {
-		return nil
-	}
-	f := &Failure{Class: Failed, Permanent: executor.IsPermanent(err), Text: err.Error()}
-	if lost, ok := errors.AsType[*executor.LostError](err); ok {
-		f.Class, f.Text = Lost, lost.Err.Error()
-	} else if p, ok := errors.AsType[*executor.PanicError](err); ok {
-		f.Class, f.Text, f.Stack = Panicked, fmt.Sprint(p.Value), string(p.Stack)
-	} else if errors.Is(err, executor.ErrTimeLimit) {
-		f.Class = TimeLimit
-	}
-	return f
-}
-
-// Err is the error that f was made of, as far as programs tell errors apart. It
-// is nil for nil.
-func (f *Failure) Err() error {
-	if f == nil {
-		return nil
-	}
-	var err error
-	switch f.Class {
-	case Lost:
-		err = &executor.LostError{Err: errors.New(f.Text)}
-	case Panicked:
-		err = &executor.PanicError{Value: f.Text, Stack: []byte(f.Stack)}
-	case TimeLimit:
-		err = &timeLimitError{f.Text}
-	default:
-		err = errors.New(f.Text)
-	}
-	if f.Permanent {
-		err = executor.Permanent(err)
-	}
-	return err
-}
-
-// timeLimitError is an error of another machine that was a time limit.
-type timeLimitError struct{ text string }
-
-func (e *timeLimitError) Error() string { return e.text }
-
-func (e *timeLimitError) Unwrap() error { return executor.ErrTimeLimit }
