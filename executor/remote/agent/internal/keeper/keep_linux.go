@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -44,9 +45,7 @@ func init() {
 	switch {
 	case err != nil:
 	case name == stageLaunch:
-		command := stage(stageKeep, os.Args[2:]...)
-		command.Stdin, command.ExtraFiles = os.Stdin, []*os.File{life}
-		err = command.Start()
+		err = launch(life)
 	default:
 		// Neither the supervisor nor commands may have it.
 		unix.CloseOnExec(lifeDescriptor)
@@ -56,6 +55,17 @@ func init() {
 		syscall.Exit(1)
 	}
 	syscall.Exit(0)
+}
+
+// launch starts the keeper. Nothing that this process has inherited is handed on, as with
+// the supervisor.
+func launch(life *os.File) error {
+	const first = lifeDescriptor + 1
+	// With a kernel before 5.11 it keeps more open than it needs.
+	_ = unix.CloseRange(first, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	command := stage(stageKeep, os.Args[2:]...)
+	command.Stdin, command.ExtraFiles = os.Stdin, []*os.File{life}
+	return command.Start()
 }
 
 // A guard is the keeper's end.

@@ -205,3 +205,24 @@ func TestDirectoryIsGone(t *testing.T) {
 	k.Close()
 	requireNoKeeper(t, dir)
 }
+
+// A keeper has nothing of what the daemon has inherited, such as a lock: it may go on
+// when the daemon is gone.
+func TestInheritedFiles(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	_, err = unix.FcntlInt(w.Fd(), unix.F_SETFD, 0)
+	require.NoError(t, err)
+	k := begin(t, dir)
+	unix.CloseOnExec(int(w.Fd()))
+	require.NoError(t, w.Close())
+	require.NoError(t, r.SetReadDeadline(time.Now().Add(patience)))
+	_, err = r.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, r.Close())
+	require.True(t, k.Alive())
+	k.Close()
+	requireNoKeeper(t, dir)
+}
