@@ -9,18 +9,14 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/internal/boot"
 	"github.com/daggy-go/daggy/internal/httpguard"
 	"github.com/daggy-go/daggy/internal/keyset"
 )
-
-// processStart is the beginning of the clock where there is none that goes on from
-// one process to the next.
-var processStart = time.Now()
 
 // An Agent is a runner daemon: a handler of HTTP requests, and what they have it
 // do. Make it with [New], and end it with [Agent.Shutdown]. It is safe for
@@ -79,7 +75,7 @@ func newAgent(ctx context.Context, c Config, openStore storeOpener) (*Agent, err
 	a := &Agent{
 		config: c, dir: c.Dir, executor: c.Executor, logger: c.Logger,
 		allocator: capacity.New(capacity.Node{Name: c.Node, Total: c.Capacity}),
-		start:     randomID(), boot: bootID(), ending: make(chan struct{}),
+		start:     randomID(), boot: boot.ID(), ending: make(chan struct{}),
 		attempts: map[string]*attempt{}, used: keyset.New(), sessions: map[string]*session{},
 		watchers: map[*stream]struct{}{}, works: make(chan work),
 	}
@@ -138,7 +134,7 @@ func (a *Agent) begin() error {
 	a.running.Go(a.forget)
 	a.running.Go(a.evict)
 	// What must not run any more is stopped before anything else.
-	a.checkLeases(sinceBoot())
+	a.checkLeases(boot.Since())
 	if err := a.startKeeping(); err != nil {
 		return err
 	}

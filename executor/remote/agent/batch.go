@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+	"github.com/daggy-go/daggy/internal/boot"
 )
 
 // Sizes of batches.
@@ -76,7 +77,7 @@ func (b *batch) read() bool {
 	for len(b.waiting) < batchLines {
 		line, err := b.next()
 		if len(b.waiting) == 0 {
-			b.by.now = sinceBoot()
+			b.by.now = boot.Since()
 			if !b.by.known {
 				b.by.heard = b.by.now
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+	"github.com/daggy-go/daggy/internal/boot"
 	"github.com/daggy-go/daggy/statelog"
 	"github.com/daggy-go/daggy/statelog/filelog"
 )
@@ -26,7 +27,7 @@ func NewWithStore(ctx context.Context, c Config, wrap func(Store) Store) (*Agent
 }
 
 // SinceBoot is the clock of leases.
-func SinceBoot() time.Duration { return sinceBoot() }
+func SinceBoot() time.Duration { return boot.Since() }
 
 // CheckLeases stops what would be over at that time.
 func (a *Agent) CheckLeases(now time.Duration) { a.checkLeases(now) }

@@ -3,6 +3,8 @@ package agent
 import (
 	"log/slog"
 	"time"
+
+	"github.com/daggy-go/daggy/internal/boot"
 )
 
 // leases are looked after by one goroutine with one timer.
@@ -50,10 +52,10 @@ func (a *Agent) keepLeases() {
 		case <-a.ending:
 			return
 		}
-		next := a.checkLeases(sinceBoot())
+		next := a.checkLeases(boot.Since())
 		pause := time.Hour
 		if next > 0 {
-			pause = max(0, next-sinceBoot())
+			pause = max(0, next-boot.Since())
 		}
 		timer.Reset(pause)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+	"github.com/daggy-go/daggy/internal/boot"
 )
 
 // Reasons of stopping, as they are told.
@@ -252,7 +253,7 @@ func (a *Agent) over(at *attempt, res executor.Result, err error) {
 	a.free(at)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if end := at.deadline(); at.stopped == "" && end > 0 && end <= sinceBoot() &&
+	if end := at.deadline(); at.stopped == "" && end > 0 && end <= boot.Since() &&
 		(told.Failure != nil || !told.Result.OK()) {
 		// The keeper has stopped it while this daemon stood still.
 		at.stopped = stoppedLease

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+	"github.com/daggy-go/daggy/internal/boot"
 )
 
 // A caller is who makes a request.
@@ -31,7 +32,7 @@ const ticketBase = 36
 // newTicket says when it is, to this daemon and to those after it until the machine
 // is booted again.
 func (a *Agent) newTicket() string {
-	return a.ticketBoot + "." + strconv.FormatInt(int64(sinceBoot()), ticketBase)
+	return a.ticketBoot + "." + strconv.FormatInt(int64(boot.Since()), ticketBase)
 }
 
 // callerOf returns who makes a request, and gives it a ticket. If the request does
@@ -42,7 +43,7 @@ func (a *Agent) callerOf(w http.ResponseWriter, r *http.Request) (c caller, ok b
 		answerProblem(w, refused(http.StatusBadRequest, wire.CodeSession, err.Error()))
 		return c, false
 	}
-	now := sinceBoot()
+	now := boot.Since()
 	w.Header()[wire.HeaderTicket] = []string{a.newTicket()}
 	c.heard, c.now = now, now
 	if ticket := r.Header.Get(wire.HeaderTicket); ticket != "" {

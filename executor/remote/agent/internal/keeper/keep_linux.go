@@ -17,6 +17,7 @@ import (
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/internal/boot"
 )
 
 // A keeper is known by its first argument and by a variable, like the supervisor of
@@ -95,7 +96,7 @@ func keep(dir string, grace time.Duration, id string) {
 		case <-news:
 		case <-timer.C:
 		}
-		timer.Reset(g.endOver(sinceBoot()))
+		timer.Reset(g.endOver(boot.Since()))
 	}
 	g.stopping.Wait()
 }
@@ -188,13 +189,4 @@ func (g *guard) orphaned() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.orphan
-}
-
-// sinceBoot is the time since the machine was booted.
-func sinceBoot() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return 0
-	}
-	return time.Duration(ts.Nano())
 }

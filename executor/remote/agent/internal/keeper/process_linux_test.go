@@ -18,6 +18,7 @@ import (
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork"
 	"github.com/daggy-go/daggy/executor/remote/agent/internal/keeper"
+	"github.com/daggy-go/daggy/internal/boot"
 	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
@@ -27,13 +28,6 @@ func TestMain(m *testing.M) {
 }
 
 const patience = 30 * time.Second
-
-func sinceBoot(t *testing.T) time.Duration {
-	t.Helper()
-	var ts unix.Timespec
-	require.NoError(t, unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts))
-	return time.Duration(ts.Nano())
-}
 
 // hanging starts a command that goes on for ever, and returns what Run returns.
 func hanging(t *testing.T, dir, key string) <-chan error {
@@ -101,9 +95,9 @@ func TestLeaseIsOver(t *testing.T) {
 	dir, k1, k2 := tempDir(t), newKey(), newKey()
 	over, kept := hanging(t, dir, k1), hanging(t, dir, k2)
 	k := begin(t, dir)
-	k.Watch(k1, "s1", time.Second, sinceBoot(t))
-	k.Watch(k2, "s2", 2*time.Second, sinceBoot(t))
-	k.Hear("s2", sinceBoot(t)+time.Hour)
+	k.Watch(k1, "s1", time.Second, boot.Since())
+	k.Watch(k2, "s2", 2*time.Second, boot.Since())
+	k.Hear("s2", boot.Since()+time.Hour)
 	require.NoError(t, k.Sync())
 	require.True(t, k.Alive())
 	ends(t, over)
@@ -122,7 +116,7 @@ func TestKeepsWithoutDaemon(t *testing.T) {
 	dir, k1 := tempDir(t), newKey()
 	over := hanging(t, dir, k1)
 	k := begin(t, dir)
-	k.Watch(k1, "s1", time.Second, sinceBoot(t))
+	k.Watch(k1, "s1", time.Second, boot.Since())
 	k.Close()
 	ends(t, over)
 	requireNoKeeper(t, dir)
@@ -134,10 +128,10 @@ func TestTakeOver(t *testing.T) {
 	dir, k1 := tempDir(t), newKey()
 	over := hanging(t, dir, k1)
 	first := begin(t, dir)
-	first.Watch(k1, "s1", 3*time.Second, sinceBoot(t))
+	first.Watch(k1, "s1", 3*time.Second, boot.Since())
 	first.Close()
 	second := begin(t, dir)
-	second.Watch(k1, "s1", 3*time.Second, sinceBoot(t)+time.Hour)
+	second.Watch(k1, "s1", 3*time.Second, boot.Since()+time.Hour)
 	require.Eventually(t, func() bool { return len(keepers(t, dir)) == 1 }, patience,
 		10*time.Millisecond, "the first ends, although its lease is not over")
 	require.Empty(t, over)
@@ -183,7 +177,7 @@ func TestKeeperIsGone(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, unix.Kill(pid, signal))
 			for k.Sync() == nil {
-				k.Watch(strings.Repeat("k", 60), "s", time.Hour, sinceBoot(t))
+				k.Watch(strings.Repeat("k", 60), "s", time.Hour, boot.Since())
 			}
 			require.Error(t, k.Wait())
 			require.False(t, k.Alive())
@@ -200,7 +194,7 @@ func TestDirectoryIsGone(t *testing.T) {
 	k := begin(t, dir)
 	require.NoError(t, os.RemoveAll(dir))
 	k.Watch("k1", "s1", time.Millisecond, 0)
-	k.Watch("k2", "s1", time.Hour, sinceBoot(t))
+	k.Watch("k2", "s1", time.Hour, boot.Since())
 	require.NoError(t, k.Sync())
 	k.Close()
 	requireNoKeeper(t, dir)
