@@ -2,12 +2,10 @@ package fork
 
 import (
 	"fmt"
-	"strings"
 
-	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
-	"github.com/daggy-go/daggy/expand"
 	"github.com/daggy-go/daggy/internal/cgroup"
+	"github.com/daggy-go/daggy/internal/invocation"
 )
 
 // command is what to execute, with everything settled that can be settled
@@ -32,12 +30,12 @@ type lock struct {
 // command makes the command of an attempt. Its errors are permanent where the
 // job itself is at fault, since another attempt would fare no better.
 func (e *Executor) command(a *executor.Attempt) (command, error) {
-	argv, err := words(a.Job)
-	if err != nil {
-		return command{}, executor.Permanent(err)
+	argv, err := invocation.Words(a.Job)
+	if err == nil {
+		err = invocation.CheckEnvironment(a.Job.Environment)
 	}
-	if err := checkEnvironment(a.Job.Environment); err != nil {
-		return command{}, executor.Permanent(err)
+	if err != nil {
+		return command{}, executor.Permanent(fmt.Errorf("fork: %w", err))
 	}
 	for name := range a.PoolOptions {
 		return command{}, executor.Permanent(fmt.Errorf("fork: pool %w", unknownOption(name)))
@@ -48,19 +46,4 @@ func (e *Executor) command(a *executor.Attempt) (command, error) {
 		return command{}, err
 	}
 	return command{path: path, argv: argv, env: env, dir: a.Job.WorkDir}, nil
-}
-
-// words returns the argument vector of a job.
-func words(job dag.Job) ([]string, error) {
-	argv := job.Command
-	if len(argv) == 0 && strings.TrimSpace(job.CommandString) != "" {
-		var err error
-		if argv, err = expand.Split(job.CommandString); err != nil {
-			return nil, fmt.Errorf("fork: command %q: %w", job.CommandString, err)
-		}
-	}
-	if len(argv) == 0 || argv[0] == "" {
-		return nil, errNoCommand
-	}
-	return argv, nil
 }

@@ -2,7 +2,10 @@ package fork
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/daggy-go/daggy/internal/invocation"
 )
 
 // DefaultEnv returns the names of the variables that commands get from this
@@ -26,31 +29,11 @@ func inherit(names, environ []string) inherited {
 	if names == nil {
 		names = DefaultEnv()
 	}
-	var in inherited
-	for _, entry := range environ {
-		if allowed(names, key(entry)) {
-			in.entries = append(in.entries, entry)
-		}
-	}
-	for _, name := range names {
-		in.all = in.all || name == "*"
-	}
-	return in
-}
-
-func allowed(names []string, name string) bool {
-	for _, n := range names {
-		prefix, open := strings.CutSuffix(n, "*")
-		if n == name || open && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
+	return inherited{invocation.Inherit(names, environ), slices.Contains(names, "*")}
 }
 
 // with returns the environment of a command: what is inherited, under what the
-// job says. The last of several entries with one key wins, as the C library and
-// programs do not agree on which of two they see.
+// job says.
 func (in inherited) with(own []string, dir string) []string {
 	env := make([]string, 0, len(in.entries)+len(own)+1)
 	env = append(env, in.entries...)
@@ -60,28 +43,7 @@ func (in inherited) with(own []string, dir string) []string {
 			env = append(env, "PWD="+abs)
 		}
 	}
-	return lastOfEach(append(env, own...))
-}
-
-func lastOfEach(env []string) []string {
-	at := make(map[string]int, len(env))
-	kept := env[:0]
-	for _, entry := range env {
-		k := key(entry)
-		if i, seen := at[k]; seen {
-			kept[i] = entry
-			continue
-		}
-		at[k] = len(kept)
-		kept = append(kept, entry)
-	}
-	return kept
-}
-
-// key is the name of a variable.
-func key(entry string) string {
-	k, _, _ := strings.Cut(entry, "=")
-	return k
+	return invocation.LastOfEach(append(env, own...))
 }
 
 // variable returns the value of a variable that occurs once at most.

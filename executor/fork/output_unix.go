@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/internal/invocation"
 )
 
 // output is one pipe that a command writes to and the engine reads from.
@@ -134,7 +135,7 @@ func (d *descriptors) open(p *child, stdout, stderr io.Writer) error {
 	if d.fds[1], err = d.output(p, "stdout", stdout); err != nil {
 		return err
 	}
-	if same(stdout, stderr) {
+	if invocation.Joined(stdout, stderr) {
 		d.fds[2] = d.fds[1]
 		return nil
 	}
@@ -178,12 +179,4 @@ func openError(what string, err error) error {
 		return &executor.NotStartedError{Err: err}
 	}
 	return err
-}
-
-// same reports whether a and b are one writer, which then gets both streams in
-// the order in which they were written.
-func same(a, b io.Writer) (yes bool) {
-	// Some types cannot be compared.
-	defer func() { _ = recover() }()
-	return a == b
 }

@@ -1,18 +1,15 @@
 package fork
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/internal/invocation"
 )
-
-var errNoCommand = errors.New("fork: no command: it must begin with the name of a program")
 
 // Validate reports every field of job that a local process cannot use: a
 // missing command, environment entries that are not "KEY=value", any option,
@@ -29,8 +26,13 @@ func (e *Executor) Validate(job dag.Job) error {
 	if e.client != nil && e.client.err != nil {
 		add(fmt.Errorf("fork: %w", e.client.err))
 	}
-	add(checkCommand(job))
-	add(checkEnvironment(job.Environment))
+	for _, err := range []error{
+		invocation.Check(job), invocation.CheckEnvironment(job.Environment),
+	} {
+		if err != nil {
+			add(fmt.Errorf("fork: %w", err))
+		}
+	}
 	add(e.checkResources(job.Resources))
 	if e.limits.Mode == LimitsRequired {
 		add(e.checkLimits(job.Resources))
@@ -39,31 +41,6 @@ func (e *Executor) Validate(job dag.Job) error {
 		add(fmt.Errorf("fork: %w", unknownOption(name)))
 	}
 	return problems.ErrorOrNil()
-}
-
-// checkCommand splits no string that has words for certain, since there may be
-// a million of them.
-func checkCommand(job dag.Job) error {
-	const special = "'\"\\#"
-	plain := strings.TrimSpace(job.CommandString) != "" &&
-		!strings.ContainsAny(job.CommandString, special)
-	if len(job.Command) == 0 && plain {
-		return nil
-	}
-	_, err := words(job)
-	return err
-}
-
-// checkEnvironment leaves alone what placeholders may still turn into an entry.
-func checkEnvironment(environ []string) error {
-	for _, entry := range environ {
-		k, _, found := strings.Cut(entry, "=")
-		if found && k != "" || strings.Contains(entry, "{{") {
-			continue
-		}
-		return fmt.Errorf("fork: environment: %q is not of the form KEY=value", entry)
-	}
-	return nil
 }
 
 func (e *Executor) checkResources(r dag.Resources) error {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork/internal/wire"
+	"github.com/daggy-go/daggy/internal/invocation"
 )
 
 // A visit is one call of Run for an attempt that a supervisor runs.
@@ -80,7 +81,7 @@ func (v *visit) prepare(e *Executor) {
 
 // deliver makes the outputs.
 func (v *visit) deliver() {
-	joined := same(v.a.Stdout, v.a.Stderr)
+	joined := invocation.Joined(v.a.Stdout, v.a.Stderr)
 	for i, w := range []io.Writer{v.a.Stdout, v.a.Stderr} {
 		name := [2]string{"stdout", "stderr"}[i]
 		v.outputs[i] = &delivery{

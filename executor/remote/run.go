@@ -9,6 +9,7 @@ import (
 
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+	"github.com/daggy-go/daggy/internal/invocation"
 )
 
 // Run runs an attempt on Attempt.Node, and on the only node there is if that is "".
@@ -29,7 +30,7 @@ func (e *Executor) Run(ctx context.Context, a *executor.Attempt) (executor.Resul
 	defer e.left(w)
 	r := &run{waiter: w, ctx: ctx, attempt: a}
 	r.stdout, r.stderr = newOutput(a.Stdout, wire.PathStdout), newOutput(a.Stderr, wire.PathStderr)
-	if same(a.Stderr, a.Stdout) {
+	if invocation.Joined(a.Stdout, a.Stderr) {
 		r.stderr = nil
 	}
 	if !ended {
@@ -106,16 +107,10 @@ func (n *node) describe(a *executor.Attempt) *wire.Submission {
 	switch {
 	case a.Stderr == io.Discard:
 		s.Stderr = wire.Drop
-	case same(a.Stderr, a.Stdout):
+	case invocation.Joined(a.Stdout, a.Stderr):
 		s.Stderr = wire.Join
 	}
 	return s
-}
-
-// same reports whether two writers are one. Those that cannot be compared are not.
-func same(a, b io.Writer) (yes bool) {
-	defer func() { _ = recover() }()
-	return a == b
 }
 
 // run is one call of Run.

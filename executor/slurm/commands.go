@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/daggy-go/daggy/internal/invocation"
 )
 
 // Commands runs one of Slurm's commands to its end, with this standard input:
@@ -55,18 +57,11 @@ func local(environ []string) Commands {
 // know would be in the way: SBATCH_WAIT, for example, or SQUEUE_STATES, with which
 // jobs seem to have gone.
 func commandEnviron(environ []string) []string {
-	keep := []string{
+	return invocation.Inherit([]string{
 		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ",
 		"SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SBATCH_ACCOUNT", "SBATCH_PARTITION",
 		"SBATCH_QOS", "SBATCH_CONSTRAINT", "SBATCH_RESERVATION", "SBATCH_WCKEY",
-	}
-	var kept []string
-	for _, entry := range environ {
-		if allowed(keep, key(entry)) {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
+	}, environ)
 }
 
 // ask runs a command with the time limit that they all have.

@@ -9,13 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
-	"github.com/daggy-go/daggy/expand"
+	"github.com/daggy-go/daggy/internal/invocation"
 )
 
 // script is the text of every job.
@@ -94,12 +94,12 @@ func (s *store) spec(key string) (sp spec, known bool, err error) {
 
 // specOf makes what the job of an attempt is to run. Its errors are the job's own.
 func (e *Executor) specOf(a *executor.Attempt, s *store, set settings) (spec, error) {
-	argv, err := words(a.Job)
-	if err != nil {
-		return spec{}, err
+	argv, err := invocation.Words(a.Job)
+	if err == nil {
+		err = invocation.CheckEnvironment(a.Job.Environment)
 	}
-	if err := checkEnvironment(a.Job.Environment); err != nil {
-		return spec{}, err
+	if err != nil {
+		return spec{}, fmt.Errorf("slurm: %w", err)
 	}
 	if strings.Contains(argv[0], "=") {
 		// env would take it for a variable.
@@ -110,7 +110,7 @@ func (e *Executor) specOf(a *executor.Attempt, s *store, set settings) (spec, er
 		dir:   a.Job.WorkDir,
 		limit: a.Job.TimeLimit,
 		grace: e.config.Grace,
-		env:   lastOfEach(append(append([]string{}, e.inherited...), a.Environ()...)),
+		env:   invocation.LastOfEach(slices.Concat(e.inherited, a.Environ())),
 		argv:  argv,
 	}
 	if !filepath.IsAbs(sp.dir) {
@@ -134,7 +134,7 @@ func (s *store) outputs(a *executor.Attempt, set settings) (stdout, stderr strin
 		base = filepath.Join(set.tmpDir, a.Key)
 	}
 	stdout, stderr = base+".stdout", base+".stderr"
-	if same(a.Stdout, a.Stderr) {
+	if invocation.Joined(a.Stdout, a.Stderr) {
 		stderr = stdout
 	}
 	if a.Stdout == io.Discard {
@@ -144,40 +144,4 @@ func (s *store) outputs(a *executor.Attempt, set settings) (stdout, stderr strin
 		stderr = os.DevNull
 	}
 	return stdout, stderr
-}
-
-// same reports whether two writers are one. Writers that cannot be compared are
-// not.
-func same(a, b io.Writer) (equal bool) {
-	defer func() { _ = recover() }()
-	return a == b
-}
-
-var errNoCommand = errors.New("slurm: no command: it must begin with the name of a program")
-
-// words returns the argument vector of a job.
-func words(job dag.Job) ([]string, error) {
-	argv := job.Command
-	if len(argv) == 0 && strings.TrimSpace(job.CommandString) != "" {
-		var err error
-		if argv, err = expand.Split(job.CommandString); err != nil {
-			return nil, fmt.Errorf("slurm: command %q: %w", job.CommandString, err)
-		}
-	}
-	if len(argv) == 0 || argv[0] == "" {
-		return nil, errNoCommand
-	}
-	return argv, nil
-}
-
-// checkEnvironment leaves alone what placeholders may still turn into an entry.
-func checkEnvironment(environ []string) error {
-	for _, entry := range environ {
-		k, _, found := strings.Cut(entry, "=")
-		if found && k != "" || strings.Contains(entry, "{{") {
-			continue
-		}
-		return fmt.Errorf("slurm: environment: %q is not of the form KEY=value", entry)
-	}
-	return nil
 }

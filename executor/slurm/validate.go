@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/internal/invocation"
 )
 
 var errNotProbed = errors.New("slurm: the directory was not probed")
@@ -29,9 +30,13 @@ func (e *Executor) Validate(job dag.Job) error {
 	if e.badConfig == nil {
 		add(e.probe())
 	}
-	_, err := words(job)
-	add(err)
-	add(checkEnvironment(job.Environment))
+	for _, err := range []error{
+		invocation.Check(job), invocation.CheckEnvironment(job.Environment),
+	} {
+		if err != nil {
+			add(fmt.Errorf("slurm: %w", err))
+		}
+	}
 	set, err := e.settingsOf(early(job.Options), e.defaults)
 	add(err)
 	add(set.take(job, e.config.Grace))
