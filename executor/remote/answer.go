@@ -11,7 +11,6 @@ import (
 
 // notStarted takes that certainly nothing was started by the request that is answered.
 func (n *node) notStarted(e *entry, after time.Duration, reason string) {
-	err := fmt.Errorf("remote: node %q: %s", n.name, reason)
 	switch {
 	case e.closing:
 		// The close decides.
@@ -19,7 +18,7 @@ func (n *node) notStarted(e *entry, after time.Duration, reason string) {
 		// Another request may still be on its way. Only the same again is safe.
 		n.retry(e, max(after, minRetry))
 	default:
-		e.end(&executor.NotStartedError{RetryAfter: after, Err: err})
+		e.end(&executor.NotStartedError{RetryAfter: after, Err: n.says(reason)})
 	}
 }
 
@@ -30,9 +29,6 @@ func (n *node) answered(e *entry, status int, p *wire.Problem) {
 	}
 	if e.over {
 		return
-	}
-	fail := func(format string, args ...any) {
-		e.end(fmt.Errorf("remote: node %q: "+format, append([]any{n.name}, args...)...))
 	}
 	switch status {
 	case http.StatusOK, http.StatusCreated:
@@ -49,16 +45,16 @@ func (n *node) answered(e *entry, status int, p *wire.Problem) {
 			n.loseSafely(e, p.Text)
 			return
 		}
-		e.end(executor.Permanent(fmt.Errorf("remote: node %q: %s", n.name, p.Text)))
+		e.end(executor.Permanent(n.says(p.Text)))
 	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge:
-		e.end(executor.Permanent(fmt.Errorf("remote: node %q: %s", n.name, p.Text)))
+		e.end(executor.Permanent(n.says(p.Text)))
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest,
 		http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
 		// Nothing of this task's, and it says nothing.
 		e.maybe++
 		n.retry(e, n.backoff(1))
 	default:
-		fail("it answers %d to a submission: %s", status, p.Text)
+		e.end(n.says(fmt.Sprintf("it answers %d to a submission: %s", status, p.Text)))
 	}
 }
 
@@ -84,5 +80,5 @@ func (n *node) keyClosed(e *entry, p *wire.Problem) {
 		n.lose(e, p.Text)
 		return
 	}
-	e.end(fmt.Errorf("remote: node %q: %s", n.name, p.Text))
+	e.end(n.says(p.Text))
 }

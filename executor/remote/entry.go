@@ -80,8 +80,11 @@ func (n *node) loseSafely(e *entry, why string) {
 }
 
 func (n *node) lost(why string) error {
-	return &executor.LostError{Err: fmt.Errorf("remote: node %q: %s", n.name, why)}
+	return &executor.LostError{Err: n.says(why)}
 }
+
+// says is an error that is about the node.
+func (n *node) says(text string) error { return fmt.Errorf("remote: node %q: %s", n.name, text) }
 
 // usualBody is what most submissions have room in.
 const usualBody = 320
@@ -203,9 +206,7 @@ func (n *node) take(st *wire.State) {
 	}
 	e.state = *st
 	switch st.State {
-	case wire.Ended:
-		e.end(nil)
-	case wire.Closed:
+	case wire.Ended, wire.Closed:
 		e.end(nil)
 	default:
 		e.notify()

@@ -161,15 +161,12 @@ func (r *run) outputLost(err error) error {
 func (r *run) fetch(ctx context.Context, o *output) error {
 	o.at = time.Now().Add(copyEvery)
 	err := r.stream(ctx, o)
-	status, ok := errors.AsType[*statusError](err)
-	switch {
-	case ok && status.Status == http.StatusRequestedRangeNotSatisfiable:
-	case ok && status.Status == http.StatusGone:
-		o.gone = true
-		return nil
-	}
 	if err == nil {
 		o.tries = 0
+		return nil
+	}
+	if status, ok := errors.AsType[*statusError](err); ok && status.Status == http.StatusGone {
+		o.gone = true
 		return nil
 	}
 	o.tries++

@@ -24,10 +24,12 @@ type Problem struct {
 	Lost bool `json:"lost,omitempty"`
 }
 
-// Retry is RetryAfter as a duration.
-func (p *Problem) Retry() time.Duration {
+// Retry is RetryAfter as a duration, at most a day.
+func (p *Problem) Retry() time.Duration { return atMostADay(p.RetryAfter) }
+
+func atMostADay(seconds float64) time.Duration {
 	const most = float64(24 * time.Hour)
-	return time.Duration(max(0, min(p.RetryAfter*float64(time.Second), most)))
+	return time.Duration(max(0, min(seconds*float64(time.Second), most)))
 }
 
 // An Answer is a line of the answer to a batch of submissions: what the answer to
@@ -159,10 +161,7 @@ type Health struct {
 }
 
 // StopTime is StopSeconds as a duration, at most a day.
-func (h *Health) StopTime() time.Duration {
-	const most = float64(24 * time.Hour)
-	return time.Duration(max(0, min(h.StopSeconds*float64(time.Second), most)))
-}
+func (h *Health) StopTime() time.Duration { return atMostADay(h.StopSeconds) }
 
 // ParseKeys reads Keys, strictly.
 func ParseKeys(data []byte) ([]string, error) {
