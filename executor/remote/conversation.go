@@ -61,7 +61,7 @@ func (n *node) tend(until func(time.Time) bool) {
 	switch {
 	case c == nil:
 	case len(c.expect) > 0 && !until(c.used.Add(requestPatience)):
-		c.cancel(errSilent)
+		c.cancel(errUnanswered)
 	case !until(c.until), len(c.expect) == 0 && !until(c.used.Add(talkIdle)):
 		c.end()
 		n.talk = nil
@@ -91,7 +91,7 @@ func (n *node) submit(ctx context.Context, now time.Time) task {
 		if fresh {
 			n.done.Go(func() { n.converse(ctx, p, c) })
 		}
-		watchdog := time.AfterFunc(requestPatience, func() { c.cancel(errSilent) })
+		watchdog := time.AfterFunc(requestPatience, func() { c.cancel(errUnanswered) })
 		defer watchdog.Stop()
 		// If that fails the conversation does, and says so itself.
 		_, _ = c.writer.Write(body)

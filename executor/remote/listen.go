@@ -107,7 +107,10 @@ func (n *node) follow(ctx context.Context, p *endpoint) (up bool, err error) {
 	return up, errors.New("it has ended its stream")
 }
 
-var errSilent = fmt.Errorf("nothing has come from it for %v", streamPatience)
+var (
+	errSilent     = fmt.Errorf("nothing has come from it for %v", streamPatience)
+	errUnanswered = errors.New("it has not answered a request")
+)
 
 // causeOf prefers why a request was given up to the fact that it was.
 func causeOf(ctx context.Context, err error) error {

@@ -111,7 +111,7 @@ func (n *node) connected(
 		n.checkJournal(e)
 	}
 	if n.talk != nil && len(n.talk.expect) > 0 {
-		n.talk.cancel(errSilent) // it may hang on what has just been given up
+		n.talk.cancel(errUnanswered) // it may hang on what has just been given up
 	}
 	// What it has comes with the stream, which says what of it is ours.
 	n.place()

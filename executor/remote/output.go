@@ -184,7 +184,7 @@ func (r *run) stream(ctx context.Context, o *output) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(requestPatience, func() { cancel(errSilent) })
+	watchdog := time.AfterFunc(requestPatience, func() { cancel(errUnanswered) })
 	defer watchdog.Stop()
 	resp, err := p.do(ctx, request{
 		method: http.MethodGet, path: wire.PathTask + url.PathEscape(r.key) + o.stream,
