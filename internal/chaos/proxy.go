@@ -62,14 +62,6 @@ func New(target string) (*Proxy, error) {
 // Addr is the address to dial.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Retarget has new connections go elsewhere, as when a server comes back on another
-// port.
-func (p *Proxy) Retarget(target string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.target = target
-}
-
 // Hold lets nothing through from now on. Connections stay, and new ones are
 // accepted.
 func (p *Proxy) Hold() {
@@ -171,10 +163,10 @@ func (p *Proxy) accept() {
 func (p *Proxy) serve(client *net.TCPConn) {
 	l := &link{client: client, cut: make(chan struct{})}
 	p.mu.Lock()
-	refuse, target := p.refuse || p.closed, p.target
+	refuse := p.refuse || p.closed
 	p.mu.Unlock()
 	if !refuse {
-		conn, err := net.DialTimeout("tcp", target, 5*time.Second)
+		conn, err := net.DialTimeout("tcp", p.target, 5*time.Second)
 		if err == nil {
 			l.server = conn.(*net.TCPConn)
 		}

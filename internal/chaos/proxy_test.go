@@ -140,7 +140,9 @@ func TestCutAndRefuse(t *testing.T) {
 	c = dial(t, p)
 	c.say(t, "b")
 	c.hears(t, "b")
-	p.Retarget("127.0.0.1:1") // nobody is there
+	p, err = chaos.New("127.0.0.1:1") // nobody is there
+	require.NoError(t, err)
+	defer p.Close()
 	refused(t, p)
 }
 
