@@ -84,16 +84,13 @@ func (s *settings) read(path string) error {
 
 func (s *settings) parse(data []byte) []error {
 	known := members()
-	object, errs := readObject(data, slices.Sorted(maps.Keys(known)))
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		read := known[name]
-		if read == nil {
-			continue
-		}
-		if err := read(s, object[name]); err != nil {
-			errs = append(errs, within(name, err)...)
-		}
-	}
+	object, errs := readMembers(data, slices.Sorted(maps.Keys(known)),
+		func(name string, value json.RawMessage) error {
+			if read := known[name]; read != nil {
+				return read(s, value)
+			}
+			return nil
+		})
 	if err := s.readAddress(object); err != nil {
 		errs = append(errs, err)
 	}
@@ -107,6 +104,20 @@ func within(name string, err error) []error {
 		all = append(all, fmt.Errorf("%q: %w", name, one))
 	}
 	return all
+}
+
+// readMembers has the members of an object read, one after another. known is as in
+// readObject.
+func readMembers(
+	data []byte, known []string, read func(name string, value json.RawMessage) error,
+) (map[string]json.RawMessage, []error) {
+	object, errs := readObject(data, known)
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if err := read(name, object[name]); err != nil {
+			errs = append(errs, within(name, err)...)
+		}
+	}
+	return object, errs
 }
 
 // readObject takes an object apart. Members that are there twice or not known are
@@ -161,7 +172,7 @@ func didYouMean(name string, known []string) string {
 
 // readAddress reads where to listen.
 func (s *settings) readAddress(object map[string]json.RawMessage) error {
-	ip, port := "127.0.0.1", 2504
+	ip, port := defaultIP, defaultPort
 	_, hasIP := object["ip"]
 	_, hasPort := object["port"]
 	if !hasIP && !hasPort {
@@ -176,14 +187,16 @@ func (s *settings) readAddress(object map[string]json.RawMessage) error {
 		}
 	}
 	if hasPort {
-		if err := decode(object["port"], &port); err != nil {
+		var n int
+		if err := decode(object["port"], &n); err != nil {
 			return fmt.Errorf(`"port": %w`, err)
 		}
-		if port < 0 || port > 65535 {
-			return fmt.Errorf(`"port": %d is no port`, port)
+		if n < 0 || n > 65535 {
+			return fmt.Errorf(`"port": %d is no port`, n)
 		}
+		port = strconv.Itoa(n)
 	}
-	s.listening.Address = net.JoinHostPort(ip, strconv.Itoa(port))
+	s.listening.Address = net.JoinHostPort(ip, port)
 	return nil
 }
 
@@ -197,17 +210,13 @@ func readWebThreads(s *settings, value json.RawMessage) error {
 }
 
 func readCapacity(s *settings, value json.RawMessage) error {
-	object, all := readObject(value, nil)
-	for _, name := range slices.Sorted(maps.Keys(object)) {
+	_, all := readMembers(value, nil, func(name string, value json.RawMessage) error {
 		var amount int64
-		err := decode(object[name], &amount)
-		if err == nil {
-			err = s.setCapacity(name, amount)
+		if err := decode(value, &amount); err != nil {
+			return err
 		}
-		if err != nil {
-			all = append(all, within(name, err)...)
-		}
-	}
+		return s.setCapacity(name, amount)
+	})
 	return together(all)
 }
 
@@ -236,27 +245,19 @@ func readTLS(s *settings, value json.RawMessage) error {
 		"key":       &s.listening.TLS.KeyFile,
 		"client_ca": &s.listening.TLS.ClientCAFile,
 	}
-	object, all := readObject(value, slices.Sorted(maps.Keys(files)))
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if err := decode(object[name], files[name]); err != nil {
-			all = append(all, within(name, err)...)
-		}
-	}
+	_, all := readMembers(value, slices.Sorted(maps.Keys(files)),
+		func(name string, value json.RawMessage) error { return decode(value, files[name]) })
 	return together(all)
 }
 
 func readCertificates(s *settings, value json.RawMessage) error {
-	object, all := readObject(value, nil)
-	for _, name := range slices.Sorted(maps.Keys(object)) {
+	_, all := readMembers(value, nil, func(name string, value json.RawMessage) error {
 		var role string
-		err := decode(object[name], &role)
-		if err == nil {
-			err = s.setCertificate(name, role)
+		if err := decode(value, &role); err != nil {
+			return err
 		}
-		if err != nil {
-			all = append(all, within(name, err)...)
-		}
-	}
+		return s.setCertificate(name, role)
+	})
 	return together(all)
 }
 

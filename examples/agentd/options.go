@@ -54,7 +54,9 @@ the node:
 
 // Defaults.
 const (
-	defaultAddress = "127.0.0.1:2504"
+	defaultIP      = "127.0.0.1"
+	defaultPort    = "2504"
+	defaultAddress = defaultIP + ":" + defaultPort
 	defaultDrain   = 30 * time.Second // of what does not go on
 )
 
