@@ -20,50 +20,6 @@ import (
 	"github.com/daggy-go/daggy/internal/httpguard/guardtest"
 )
 
-// routes are some of all roles, as a daemon may have them.
-func routes() []httpguard.Route {
-	return []httpguard.Route{
-		{Pattern: "GET /ready", Role: httpguard.Public},
-		{Pattern: "GET /api/v1/capacity", Role: httpguard.Read},
-		{Pattern: "GET /api/v1/task/{key}", Role: httpguard.Read, MaxBody: -1},
-		{Pattern: "PUT /api/v1/task/{key}", Role: httpguard.Submit, MaxBody: 1 << 20},
-		{Pattern: "DELETE /api/v1/task/{key}", Role: httpguard.Submit},
-		{
-			Pattern: "POST /api/v1/tasks", Role: httpguard.Submit,
-			Types: []string{httpguard.NDJSON, httpguard.JSON},
-		},
-		{
-			Pattern: "POST /api/v1/stream", Role: httpguard.Submit, Stream: true,
-			Types: []string{httpguard.NDJSON},
-		},
-		{Pattern: "POST /api/v1/drain", Role: httpguard.Admin},
-	}
-}
-
-// guard returns one that has the tokens of guardtest, and these routes with h as
-// their handler.
-func guard(tb testing.TB, log io.Writer, h http.Handler) *httpguard.Guard {
-	tb.Helper()
-	g, err := httpguard.New(httpguard.Config{
-		Auth:   httpguard.Auth{TokenFile: guardtest.TokenFile(tb, guardtest.Tokens())},
-		Hosts:  []string{"node7", "fd00::7"},
-		Logger: logger(log),
-	})
-	require.NoError(tb, err)
-	for _, r := range routes() {
-		r.Handler = h
-		g.Handle(r)
-	}
-	return g
-}
-
-func unreachable(tb testing.TB) http.Handler {
-	tb.Helper()
-	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		tb.Errorf("%s %s reached the handler", r.Method, r.URL)
-	})
-}
-
 // S1, S2.
 func TestEveryRouteIsGuarded(t *testing.T) {
 	t.Parallel()
@@ -73,16 +29,6 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	guardtest.Run(t, guardtest.Config{Handler: g, Routes: g.Routes(), Tokens: guardtest.Tokens()})
 	require.NotEmpty(t, log.String())
 	requireNoSecret(t, log.String())
-}
-
-func requireNoSecret(tb testing.TB, text string) {
-	tb.Helper()
-	require.NotContains(tb, text, "wrong-but-long-enough-token")
-	require.NotContains(tb, text, "Bearer nothing")
-	require.NotContains(tb, text, "evil.example")
-	for _, token := range guardtest.Tokens() {
-		require.NotContains(tb, text, token)
-	}
 }
 
 // The zero Auth denies (S1).

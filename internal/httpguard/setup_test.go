@@ -37,6 +37,65 @@ func (j *journal) String() string {
 	return j.b.String()
 }
 
+// routes are some of all roles, as a daemon may have them.
+func routes() []httpguard.Route {
+	return []httpguard.Route{
+		{Pattern: "GET /ready", Role: httpguard.Public},
+		{Pattern: "GET /api/v1/capacity", Role: httpguard.Read},
+		{Pattern: "GET /api/v1/task/{key}", Role: httpguard.Read, MaxBody: -1},
+		{Pattern: "PUT /api/v1/task/{key}", Role: httpguard.Submit, MaxBody: 1 << 20},
+		{Pattern: "DELETE /api/v1/task/{key}", Role: httpguard.Submit},
+		{
+			Pattern: "POST /api/v1/tasks", Role: httpguard.Submit,
+			Types: []string{httpguard.NDJSON, httpguard.JSON},
+		},
+		{
+			Pattern: "POST /api/v1/stream", Role: httpguard.Submit, Stream: true,
+			Types: []string{httpguard.NDJSON},
+		},
+		{Pattern: "POST /api/v1/drain", Role: httpguard.Admin},
+	}
+}
+
+// handleAll gives a guard these routes, with h as their handler.
+func handleAll(g *httpguard.Guard, h http.Handler) {
+	for _, r := range routes() {
+		r.Handler = h
+		g.Handle(r)
+	}
+}
+
+// guard returns one that has the tokens of guardtest, and these routes with h as
+// their handler.
+func guard(tb testing.TB, log io.Writer, h http.Handler) *httpguard.Guard {
+	tb.Helper()
+	g, err := httpguard.New(httpguard.Config{
+		Auth:   tokenAuth(tb),
+		Hosts:  []string{"node7", "fd00::7"},
+		Logger: logger(log),
+	})
+	require.NoError(tb, err)
+	handleAll(g, h)
+	return g
+}
+
+func unreachable(tb testing.TB) http.Handler {
+	tb.Helper()
+	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		tb.Errorf("%s %s reached the handler", r.Method, r.URL)
+	})
+}
+
+func requireNoSecret(tb testing.TB, text string) {
+	tb.Helper()
+	require.NotContains(tb, text, "wrong-but-long-enough-token")
+	require.NotContains(tb, text, "Bearer nothing")
+	require.NotContains(tb, text, "evil.example")
+	for _, token := range guardtest.Tokens() {
+		require.NotContains(tb, text, token)
+	}
+}
+
 // A daemon serves until the test is over. Nothing secret may be in its log.
 type daemon struct {
 	*httpguard.Guard
@@ -54,10 +113,7 @@ func start(tb testing.TB, auth httpguard.Auth, c httpguard.Listening, h http.Han
 		Logger: logger(d.log),
 	})
 	require.NoError(tb, err)
-	for _, r := range routes() {
-		r.Handler = h
-		g.Handle(r)
-	}
+	handleAll(g, h)
 	d.Guard = g
 	if c.Address == "" {
 		c.Address = "127.0.0.1:0"

@@ -38,10 +38,7 @@ func tokenGuard(tb testing.TB, text string) (*httpguard.Guard, *journal, string,
 	if err != nil {
 		return nil, log, path, err
 	}
-	for _, r := range routes() {
-		r.Handler = hello()
-		g.Handle(r)
-	}
+	handleAll(g, hello())
 	return g, log, path, nil
 }
 
