@@ -34,22 +34,22 @@ func (rt *route) checkBody(r *http.Request) *Error {
 	if r.ContentLength == 0 {
 		return nil
 	}
-	if !slices.Contains(rt.types, mediaType(r.Header["Content-Type"])) {
+	if !slices.Contains(rt.Types, mediaType(r.Header["Content-Type"])) {
 		return fail(http.StatusUnsupportedMediaType,
 			"the body has another Content-Type than this route takes",
 			rt.typeHint())
 	}
-	if r.ContentLength > rt.maxBody && !rt.Stream {
-		return tooLong(rt.maxBody)
+	if r.ContentLength > rt.MaxBody && !rt.Stream {
+		return tooLong(rt.MaxBody)
 	}
 	return nil
 }
 
 func (rt *route) typeHint() string {
-	if len(rt.types) == 0 {
+	if len(rt.Types) == 0 {
 		return "send none, this route takes no body"
 	}
-	return "send it with Content-Type: " + strings.Join(rt.types, " or ")
+	return "send it with Content-Type: " + strings.Join(rt.Types, " or ")
 }
 
 // mediaType returns the type of a body, "" if that is not clear.

@@ -98,19 +98,20 @@ func (g *Guard) Handle(r Route) {
 	if r.Handler == nil {
 		panic(fmt.Sprintf("httpguard: route %q has no handler", r.Pattern))
 	}
-	rt := &route{guard: g, Route: r, maxBody: r.MaxBody, types: slices.Clone(r.Types)}
-	if rt.maxBody == 0 {
-		rt.maxBody = DefaultMaxBody
+	if r.MaxBody == 0 {
+		r.MaxBody = DefaultMaxBody
 	}
-	rt.maxBody = max(rt.maxBody, 0)
-	if rt.types == nil {
-		rt.types = []string{JSON}
+	r.MaxBody = max(r.MaxBody, 0)
+	if r.Types == nil {
+		r.Types = []string{JSON}
 	}
-	g.mux.Handle(r.Pattern, rt)
+	r.Types = slices.Clone(r.Types)
+	g.mux.Handle(r.Pattern, &route{r, g})
 	g.routes = append(g.routes, r)
 }
 
-// Routes returns the routes in the order in which they were added.
+// Routes returns the routes in the order in which they were added, with their defaults:
+// a MaxBody of 0 is that of a route without a body.
 func (g *Guard) Routes() []Route { return slices.Clone(g.routes) }
 
 // The headers of every answer. A handler that serves pages sets its own policy.

@@ -11,9 +11,7 @@ import (
 // A route is a [Route] with its defaults.
 type route struct {
 	Route
-	guard   *Guard
-	maxBody int64
-	types   []string
+	guard *Guard
 }
 
 // ServeHTTP is called by the mux, with an exchange.
@@ -37,7 +35,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			// The server reads what the handler leaves unread, for a while.
 			defer func() { _ = control.SetReadDeadline(time.Now().Add(BodyPatience)) }()
 		} else {
-			r.Body = newBody(r.Body, rt.maxBody, control)
+			r.Body = newBody(r.Body, rt.MaxBody, control)
 		}
 	}
 	defer rt.recover(x)

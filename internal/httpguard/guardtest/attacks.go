@@ -145,17 +145,12 @@ func lowerRoles(c Config, route httpguard.Route) []*http.Request {
 }
 
 func oversized(c Config, route httpguard.Route) []*http.Request {
-	most, types := route.MaxBody, route.Types
-	if route.Stream || (types != nil && len(types) == 0) {
+	if route.Stream || len(route.Types) == 0 {
 		return nil // there is no limit, or nothing that would have one
 	}
-	if most == 0 {
-		most = httpguard.DefaultMaxBody
-	}
-	if types == nil {
-		types = []string{httpguard.JSON}
-	}
-	return each(types[0], func(r *http.Request) { r.ContentLength = max(most, 0) + 1 })(c, route)
+	return each(route.Types[0], func(r *http.Request) {
+		r.ContentLength = route.MaxBody + 1
+	})(c, route)
 }
 
 // otherMethods are those that none of the routes with the same path has.

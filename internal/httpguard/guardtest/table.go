@@ -25,7 +25,7 @@ import (
 type Config struct {
 	// Handler is the whole daemon, with the guard inside.
 	Handler http.Handler
-	// Routes are all of its routes.
+	// Routes are all of its routes, as [httpguard.Guard.Routes] returns them.
 	Routes []httpguard.Route
 	// Tokens has a token that is valid for the daemon for each of the roles Read,
 	// Submit and Admin, such as [Tokens] with [TokenFile].
