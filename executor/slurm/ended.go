@@ -18,7 +18,8 @@ func (r *run) ended(p picture) *outcome {
 		job.Text = "was ended by Slurm and started again"
 		return failure(&executor.LostError{Err: job})
 	case evidence.NoDir:
-		job.Text = fmt.Sprintf("cannot enter its working directory %s on %s", r.dir, rep.Node)
+		job.Text = fmt.Sprintf("cannot enter its working directory %s on %s", r.item.spec.dir,
+			rep.Node)
 		return failure(job)
 	case evidence.NoOutput:
 		job.Text = fmt.Sprintf("cannot make its output file %s on %s", r.out.path, rep.Node)

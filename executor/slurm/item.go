@@ -34,8 +34,7 @@ type item struct {
 	// group is what items have in common that may be in one array.
 	group string
 
-	refs     int
-	watchers []chan<- struct{}
+	watchers []chan<- struct{} // one for each call of Run
 	stage    stage
 	arrived  time.Time // here, to be submitted
 	names    []jobName // of all jobs that were submitted for it

@@ -78,7 +78,6 @@ func (k *keeper) add(made *item, wake chan<- struct{}) (*item, func(*store)) {
 			k.inQueue++
 		}
 	}
-	it.refs++
 	it.watchers = append(it.watchers, wake)
 	if k.session == nil {
 		k.start()
@@ -101,8 +100,7 @@ func poke(c chan<- struct{}) {
 func (k *keeper) leave(it *item, wake chan<- struct{}) {
 	k.mu.Lock()
 	it.watchers = slices.DeleteFunc(it.watchers, func(w chan<- struct{}) bool { return w == wake })
-	it.refs--
-	if it.refs > 0 {
+	if len(it.watchers) > 0 {
 		k.mu.Unlock()
 		return
 	}
@@ -175,7 +173,7 @@ func (k *keeper) now() uint64 {
 func (k *keeper) resubmit(it *item) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if it.stage != unsure || it.refs == 0 {
+	if it.stage != unsure || len(it.watchers) == 0 {
 		return
 	}
 	k.inQueue--

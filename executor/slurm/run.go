@@ -69,7 +69,6 @@ type run struct {
 	e     *Executor
 	a     *executor.Attempt
 	store *store
-	dir   string // the working directory of the command
 	asked []string
 	wake  chan struct{}
 	item  *item
@@ -163,7 +162,6 @@ func (r *run) begin(ctx context.Context) (o *outcome, known bool) {
 		r.item.names = []jobName{n}
 		sp.stdout, sp.stderr = old.stdout, old.stderr
 	}
-	r.dir = sp.dir
 	r.out.open(sp.stdout, r.a.Stdout)
 	if sp.stderr != sp.stdout {
 		r.err.open(sp.stderr, r.a.Stderr)

@@ -201,7 +201,7 @@ func (k *keeper) submissionEnded(batch []*item, s evidence.Submission, id, words
 	case evidence.Deferred:
 		k.mu.Lock()
 		for _, it := range batch {
-			if it.refs > 0 {
+			if len(it.watchers) > 0 {
 				k.inQueue--
 				k.push(it)
 			}
