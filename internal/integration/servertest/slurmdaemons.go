@@ -57,13 +57,13 @@ func (s *Slurm) StartNode(tb testing.TB, i int) {
 // is answered.
 func (s *Slurm) PauseController(tb testing.TB) {
 	tb.Helper()
-	s.controller.signal(tb, syscall.SIGSTOP)
+	s.controller.Pause(tb)
 }
 
 // ContinueController ends that.
 func (s *Slurm) ContinueController(tb testing.TB) {
 	tb.Helper()
-	s.controller.signal(tb, syscall.SIGCONT)
+	s.controller.Continue(tb)
 }
 
 // KillController ends slurmctld at once, as a crash does.
