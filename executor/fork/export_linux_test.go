@@ -53,10 +53,20 @@ func ToldLate(told, kept []byte) []byte {
 	return a.last.Body
 }
 
+// NoteGroups writes down control groups as the supervisor does whose files are in state.
+func NoteGroups(state string, dirs []string) error {
+	return (&supervisor{state: state}).noteGroups(dirs)
+}
+
+// NotedGroups returns what it has written down.
+func NotedGroups(state string) ([]string, error) {
+	return readGroups(filepath.Join(state, groupsName))
+}
+
 // GroupsOf returns the control groups that are there of those that a supervisor has
 // noted.
 func GroupsOf(dir string) []string {
-	dirs, _ := readGroups(filepath.Join(dir, stateName, groupsName))
+	dirs, _ := NotedGroups(filepath.Join(dir, stateName))
 	return cgroup.Recall(dirs).Dirs()
 }
 

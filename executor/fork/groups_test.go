@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,27 +115,53 @@ func engineLimits(args []string) (int, error) {
 	return 0, err
 }
 
-// The file that says where a supervisor's control groups are is checked, and names
-// nothing else.
+// The file that says where a supervisor's control groups are says nothing if it is
+// damaged anywhere.
 func TestNotedGroups(t *testing.T) {
 	t.Parallel()
-	requireLimits(t)
+	dir := t.TempDir()
+	dirs := []string{"/sys/fs/cgroup/daggy/s-a", "/sys/fs/cgroup/a b/daggy/s-c"}
+	require.NoError(t, fork.NoteGroups(dir, dirs))
+	noted, err := fork.NotedGroups(dir)
+	require.NoError(t, err)
+	require.Equal(t, dirs, noted)
+	path := filepath.Join(dir, "groups")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	requireDamaged := func(bad []byte) {
+		require.NoError(t, os.WriteFile(path, bad, 0o600))
+		_, err := fork.NotedGroups(dir)
+		require.Error(t, err, "%q", bad)
+	}
+	for i := range data {
+		bad := slices.Clone(data)
+		bad[i] ^= 1
+		requireDamaged(bad)
+	}
+	for n := range len(data) - 1 { // without its last line feed it has everything
+		requireDamaged(data[:n])
+	}
+}
+
+// A supervisor writes it, for itself alone, and works if it is damaged.
+func TestNotedGroupsOfSupervisor(t *testing.T) {
+	t.Parallel()
 	dir := place(t)
 	e := detaching(dir)
 	run(t, e, helper("exit", "0"))
 	require.NoError(t, fork.AwaitSupervisor(dir))
-	path := filepath.Join(dir, "fork", "groups")
+	state := filepath.Join(dir, "fork")
+	noted, err := fork.NotedGroups(state)
+	require.NoError(t, err)
+	require.True(t, !ableToLimit(t) || len(noted) > 0)
+	require.Empty(t, fork.GroupsOf(dir), "they were removed")
+	path := filepath.Join(state, "groups")
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode())
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Empty(t, fork.GroupsOf(dir), "they were removed")
-	for i := range data {
-		bad := []byte(string(data))
-		bad[i] ^= 1
-		require.NoError(t, os.WriteFile(path, bad, 0o600))
-		require.Empty(t, fork.GroupsOf(dir))
-	}
-	run(t, e, helper("exit", "0")) // all the same
+	require.NoError(t, os.WriteFile(path, []byte("damaged"), 0o600))
+	run(t, e, helper("exit", "0"))
+	require.NoError(t, fork.AwaitSupervisor(dir))
+	_, err = fork.NotedGroups(state)
+	require.NoError(t, err, "it was written anew")
 }
