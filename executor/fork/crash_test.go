@@ -79,7 +79,7 @@ func (c *crash) run() {
 			c.killSupervisor(dir)
 		}
 	}
-	require.NoError(c, fork.AwaitSupervisor(dir))
+	require.NoError(c, helperproc.AwaitSupervisor(dir))
 	c.judge(dir)
 }
 

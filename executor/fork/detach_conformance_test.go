@@ -15,6 +15,7 @@ import (
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/executortest"
 	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
 // places are directories that a test uses one after the other.
@@ -42,7 +43,7 @@ func TestDetachedConformance(t *testing.T) {
 	p := places{t.TempDir(), map[executor.Executor]string{}}
 	t.Cleanup(func() {
 		for _, dir := range p.dirs {
-			require.NoError(t, fork.AwaitSupervisor(dir))
+			require.NoError(t, helperproc.AwaitSupervisor(dir))
 		}
 	})
 	const patient, impatient = 10 * time.Second, 100 * time.Millisecond

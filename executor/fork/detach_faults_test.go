@@ -24,6 +24,7 @@ import (
 	"github.com/daggy-go/daggy/executor/fork"
 	"github.com/daggy-go/daggy/executor/fork/internal/journal"
 	"github.com/daggy-go/daggy/executor/fork/internal/wire"
+	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
 // A command gets nothing of what makes a supervisor, and one descriptor more.
@@ -176,7 +177,7 @@ func TestDamagedJournal(t *testing.T) {
 	t.Parallel()
 	dir := place(t)
 	run(t, detaching(dir), helper("exit", "0"))
-	require.NoError(t, fork.AwaitSupervisor(dir))
+	require.NoError(t, helperproc.AwaitSupervisor(dir))
 	path := filepath.Join(dir, "fork", journal.Name)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -281,7 +282,7 @@ func engineDetachedFlood([]string) (int, error) {
 	if err == nil && (after-before > 64<<20 || supervisor > 96<<20) {
 		err = fmt.Errorf("it cost %d bytes, and the supervisor has %d", after-before, supervisor)
 	}
-	return 0, errors.Join(err, fork.AwaitSupervisor(dir))
+	return 0, errors.Join(err, helperproc.AwaitSupervisor(dir))
 }
 
 // peakOf returns the most memory that the supervisor ever had.

@@ -21,13 +21,14 @@ import (
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
 // place is a directory in which no supervisor is left when the test is over.
 func place(tb testing.TB) string {
 	tb.Helper()
 	dir := tb.TempDir()
-	tb.Cleanup(func() { require.NoError(tb, fork.AwaitSupervisor(dir)) })
+	tb.Cleanup(func() { require.NoError(tb, helperproc.AwaitSupervisor(dir)) })
 	return dir
 }
 
@@ -175,5 +176,5 @@ func killSupervisor(tb testing.TB, dir string) {
 	pid, err := fork.SupervisorPID(dir)
 	require.NoError(tb, err)
 	require.NoError(tb, unix.Kill(pid, unix.SIGKILL))
-	require.NoError(tb, fork.AwaitSupervisor(dir))
+	require.NoError(tb, helperproc.AwaitSupervisor(dir))
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
 // The supervisor ends by itself, and the next one knows all that it did.
@@ -33,7 +34,7 @@ func TestDetachedIsRemembered(t *testing.T) {
 	r, err := begin(t, e, failing).wait()
 	require.NoError(t, err)
 	require.Equal(t, 3, r.ExitCode)
-	require.NoError(t, fork.AwaitSupervisor(dir))
+	require.NoError(t, helperproc.AwaitSupervisor(dir))
 
 	again := begin(t, detaching(dir), resumed(a))
 	r, err = again.wait()
@@ -88,7 +89,7 @@ func TestDetachedTimeLimit(t *testing.T) { // E7
 		require.NoError(t, err)
 		require.Equal(t, executor.CauseTime, r.Cause)
 	}
-	require.NoError(t, fork.AwaitSupervisor(dir)) // which has nothing to do then
+	require.NoError(t, helperproc.AwaitSupervisor(dir)) // which has nothing to do then
 	r, err := begin(t, detaching(dir), resumed(a)).wait()
 	require.NoError(t, err)
 	require.Equal(t, executor.CauseTime, r.Cause)

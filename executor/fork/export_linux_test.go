@@ -97,21 +97,3 @@ func Lock(path string) (lock *os.File, kill func() []string, err error) {
 		return describe(s.kill(mark{key: "exited", slot: taken.slot}))
 	}, nil
 }
-
-// AwaitSupervisor returns when a directory has no supervisor. It blocks a thread.
-func AwaitSupervisor(dir string) error {
-	f, err := os.OpenFile(filepath.Join(dir, stateName, lockName), os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	for {
-		err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLKW, &unix.Flock_t{Type: unix.F_WRLCK})
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}

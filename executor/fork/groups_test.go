@@ -149,7 +149,7 @@ func TestNotedGroupsOfSupervisor(t *testing.T) {
 	dir := place(t)
 	e := detaching(dir)
 	run(t, e, helper("exit", "0"))
-	require.NoError(t, fork.AwaitSupervisor(dir))
+	require.NoError(t, helperproc.AwaitSupervisor(dir))
 	state := filepath.Join(dir, "fork")
 	noted, err := fork.NotedGroups(state)
 	require.NoError(t, err)
@@ -161,7 +161,7 @@ func TestNotedGroupsOfSupervisor(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode())
 	require.NoError(t, os.WriteFile(path, []byte("damaged"), 0o600))
 	run(t, e, helper("exit", "0"))
-	require.NoError(t, fork.AwaitSupervisor(dir))
+	require.NoError(t, helperproc.AwaitSupervisor(dir))
 	_, err = fork.NotedGroups(state)
 	require.NoError(t, err, "it was written anew")
 }

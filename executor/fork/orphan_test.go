@@ -13,6 +13,7 @@ import (
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
 // A supervisor that was killed while an engine is attached: what it ran is stopped,
@@ -70,7 +71,7 @@ func TestSupervisorKilledUnknown(t *testing.T) {
 			e := fork.New(fork.Config{Dir: dir, Grace: 300 * time.Millisecond})
 			a := attempt(helper("spawn", how, "gate", g.listener.Addr().String(), "", "0"))
 			requireOrphansLost(t, dir, e, g, a)
-			require.NoError(t, fork.AwaitSupervisor(dir))
+			require.NoError(t, helperproc.AwaitSupervisor(dir))
 			require.Empty(t, fork.GroupsOf(dir))
 		})
 	}
