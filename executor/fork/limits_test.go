@@ -116,7 +116,7 @@ func TestUnenforced(t *testing.T) { // E6
 
 func TestEnforced(t *testing.T) {
 	t.Parallel()
-	names, missing := unlimited(t).Enforced()
+	names, missing := fork.New(fork.Config{Limits: fork.Limits{Mode: fork.LimitsOff}}).Enforced()
 	require.Empty(t, names)
 	require.ErrorContains(t, missing, "off")
 	requireLimits(t)

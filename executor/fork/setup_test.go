@@ -38,12 +38,7 @@ func setup(tb testing.TB) *fork.Executor {
 // unlimited returns one that makes no control groups.
 func unlimited(tb testing.TB) *fork.Executor {
 	tb.Helper()
-	return fork.New(fork.Config{
-		Capacity:  capacity.Resources{dag.Cores: 2},
-		Grace:     100 * time.Millisecond,
-		WaitDelay: 100 * time.Millisecond,
-		Limits:    fork.Limits{Mode: fork.LimitsOff},
-	})
+	return fork.WithoutLimits(setup(tb))
 }
 
 // patient returns one that never kills what ends when it is asked to.
