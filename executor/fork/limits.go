@@ -71,30 +71,25 @@ func (l Limits) of(r dag.Resources) cgroup.Limits {
 // allCores is what nobody can have more of.
 func allCores() int64 { return int64(runtime.NumCPU()) }
 
-// checkLimits says which limits cannot be enforced.
-func (e *Executor) checkLimits(r dag.Resources) error {
+// checkLimits says which of the limits asked for cannot be enforced.
+func (e *Executor) checkLimits(asked cgroup.Limits) error {
 	can, err := e.groups.Abilities()
 	if err != nil {
 		return &executor.NotStartedError{Err: fmt.Errorf("fork: %w", err)}
 	}
-	asked := e.limits.of(r)
+	if can.Tree != nil {
+		return &LimitError{Resource: "processes", Err: can.Tree}
+	}
 	var problems *multierror.Error
 	need := func(wanted bool, name string, missing error) {
 		if wanted && missing != nil {
 			problems = multierror.Append(problems, &LimitError{Resource: name, Err: missing})
 		}
 	}
-	if can.Tree != nil {
-		need(true, "processes", can.Tree)
-		return executor.Permanent(problems.ErrorOrNil())
-	}
 	need(asked.Memory > 0, dag.MemoryMB, can.Memory)
 	need(asked.Cores > 0, dag.Cores, can.Cores)
 	need(asked.Pids > 0, Pids, can.Pids)
-	if err := problems.ErrorOrNil(); err != nil {
-		return executor.Permanent(err)
-	}
-	return nil
+	return problems.ErrorOrNil()
 }
 
 // Enforced returns the names of the resources that commands are held to by the kernel,

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -168,6 +169,15 @@ func engineNobody([]string) (int, error) {
 		limit, ok := errors.AsType[*fork.LimitError](err)
 		if !ok || !errors.Is(limit, unix.EACCES) || !strings.Contains(err.Error(), "Delegate=yes") {
 			return 0, fmt.Errorf("not that it is refused: %w", err)
+		}
+	}
+	problems, ok := errors.AsType[*multierror.Error](refused)
+	if !ok {
+		return 0, fmt.Errorf("not a list of problems: %w", refused)
+	}
+	for _, err := range problems.Errors {
+		if _, nested := errors.AsType[*multierror.Error](err); nested {
+			return 0, fmt.Errorf("not one of the problems of the job: %w", err)
 		}
 	}
 	names, missing := e.Enforced()

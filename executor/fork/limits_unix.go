@@ -18,7 +18,11 @@ func (e *Executor) group(r dag.Resources) (*cgroup.Group, error) {
 	}
 	asked := e.limits.of(r)
 	if e.limits.Mode == LimitsRequired {
-		if err := e.checkLimits(r); err != nil {
+		err := e.checkLimits(asked)
+		if _, limit := errors.AsType[*LimitError](err); limit {
+			err = executor.Permanent(err)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -35,7 +35,7 @@ func (e *Executor) Validate(job dag.Job) error {
 	}
 	add(e.checkResources(job.Resources))
 	if e.limits.Mode == LimitsRequired {
-		add(e.checkLimits(job.Resources))
+		add(e.checkLimits(e.limits.of(job.Resources)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(job.Options)) {
 		add(fmt.Errorf("fork: %w", unknownOption(name)))
