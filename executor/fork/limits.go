@@ -120,10 +120,7 @@ func (e *Executor) Enforced() (names []string, missing error) {
 // unenforced names the resources that the job asks for, sorted, that nothing holds
 // the command to: they were only leased.
 func unenforced(r dag.Resources, g *cgroup.Group) []string {
-	var held cgroup.Limits
-	if g != nil {
-		held = g.Holds()
-	}
+	held := g.Holds()
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(r)) {
 		switch {

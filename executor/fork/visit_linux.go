@@ -72,7 +72,7 @@ func (v *visit) prepare(e *Executor) {
 	} else {
 		v.start = &wire.Start{
 			Key: v.a.Key, Path: c.path, Dir: c.dir, Node: v.node, Argv: c.argv, Env: c.env,
-			Resources: v.a.Job.Resources, Mode: byte(e.limits.Mode), Pids: max(e.limits.Pids, -1),
+			Resources: v.a.Job.Resources, Mode: byte(e.limits.Mode), Pids: e.limits.Pids,
 			Grace: e.grace, WaitDelay: e.waitDelay, Limit: v.a.Job.TimeLimit,
 		}
 	}

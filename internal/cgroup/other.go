@@ -35,9 +35,6 @@ func (*Group) Holds() Limits { return Limits{} }
 // Start calls start.
 func (*Group) Start(_ *syscall.SysProcAttr, start func() error) error { return start() }
 
-// Empty returns true.
-func (*Group) Empty() bool { return true }
-
 // Kill does nothing.
 func (*Group) Kill(time.Time) []int { return nil }
 
