@@ -169,11 +169,3 @@ func TestKeyed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(math.MaxInt64), n)
 }
-
-func TestRecallPassesOver(t *testing.T) {
-	t.Parallel()
-	require.Empty(t, Recall([]string{
-		"", "/", "/sys/fs/cgroup", "relative/daggy/s-a", "/tmp/daggy/s-a",
-		"/sys/fs/cgroup/unified/daggy/e-a", "/sys/fs/cgroup/unified/daggy/../s-a",
-	}).Dirs())
-}

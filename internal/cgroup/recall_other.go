@@ -1,5 +1,0 @@
-//go:build !linux
-
-package cgroup
-
-func isGroup(string) bool { return false }
