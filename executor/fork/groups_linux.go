@@ -67,18 +67,8 @@ func (s *supervisor) buryGroups(orphans []orphan) {
 	for _, o := range orphans {
 		grace = max(grace, o.entry.Grace)
 	}
-	const longest = time.Second
-	until := time.Now().Add(grace)
-	for pause := time.Millisecond; !s.remains.Empty() && time.Now().Before(until); {
-		<-time.After(min(pause, time.Until(until)))
-		pause = min(2*pause, 50*time.Millisecond)
-	}
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, longest) {
-		if s.remains.Kill(time.Now().Add(searchTime)) {
-			break
-		}
-		<-time.After(pause)
-	}
+	awaitDeath(func() bool { return !s.remains.Empty() }, time.Now().Add(grace))
+	insist(func() bool { return s.remains.Kill(time.Now().Add(searchTime)) })
 	s.remains.Remove()
 }
 

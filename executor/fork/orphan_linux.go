@@ -79,11 +79,8 @@ func (o orphan) mark() mark { return mark{o.key, o.entry.Slot} }
 // bury returns when nothing of the orphan lives any more, however long that takes.
 func (o orphan) bury() {
 	defer o.s.done(o.attempt)
-	o.awaitDeath(time.Now().Add(max(o.entry.Grace, 0)))
-	const longest = time.Second
-	for pause := 10 * time.Millisecond; !o.gone(); pause = min(2*pause, longest) {
-		<-time.After(pause)
-	}
+	awaitDeath(o.alive, time.Now().Add(max(o.entry.Grace, 0)))
+	insist(o.gone)
 	// What has rid itself of all that it is known by is in the control groups, of which
 	// it is not known whose they are.
 	<-o.s.buried
@@ -99,15 +96,23 @@ func (o orphan) bury() {
 	o.finish(wire.Refused, lost, lost)
 }
 
-// awaitDeath gives the orphan time to end by itself.
-func (o orphan) awaitDeath(until time.Time) {
+// awaitDeath gives what is alive time to end by itself.
+func awaitDeath(alive func() bool, until time.Time) {
 	const longest = 50 * time.Millisecond
-	for pause := time.Millisecond; o.alive(); pause = min(2*pause, longest) {
+	for pause := time.Millisecond; alive(); pause = min(2*pause, longest) {
 		left := time.Until(until)
 		if left <= 0 {
 			return
 		}
 		<-time.After(min(pause, left))
+	}
+}
+
+// insist calls what kills until nothing is there any more.
+func insist(gone func() bool) {
+	const longest = time.Second
+	for pause := 10 * time.Millisecond; !gone(); pause = min(2*pause, longest) {
+		<-time.After(pause)
 	}
 }
 
