@@ -64,7 +64,8 @@ func ways(tb testing.TB) map[string]cgroup.Config {
 // A way is a test with a pool.
 type way struct {
 	*testing.T
-	pool *cgroup.Pool
+	config cgroup.Config
+	pool   *cgroup.Pool
 }
 
 // forEachWay runs a test in each way, with a pool that leaves nothing.
@@ -77,19 +78,25 @@ func forEachWay(t *testing.T, test func(way)) {
 			p := cgroup.NewPool(c)
 			_, err := p.Abilities()
 			require.NoError(t, err)
-			dirs := p.Dirs()
-			require.NotEmpty(t, dirs)
-			t.Cleanup(func() {
-				for _, dir := range append(dirs, p.Dirs()...) {
-					require.Eventually(t, func() bool {
-						_, err := os.Stat(dir)
-						return errors.Is(err, os.ErrNotExist)
-					}, patience, time.Millisecond, "%s is left", dir)
-				}
-			})
-			test(way{t, p})
+			require.NotEmpty(t, p.Dirs())
+			leaveNothing(t, p)
+			test(way{t, c, p})
 		})
 	}
+}
+
+// leaveNothing checks in the end that what p has made is gone.
+func leaveNothing(tb testing.TB, p *cgroup.Pool) {
+	tb.Helper()
+	dirs := p.Dirs()
+	tb.Cleanup(func() {
+		for _, dir := range append(dirs, p.Dirs()...) {
+			require.Eventually(tb, func() bool {
+				_, err := os.Stat(dir)
+				return errors.Is(err, os.ErrNotExist)
+			}, patience, time.Millisecond, "%s is left", dir)
+		}
+	})
 }
 
 func take(tb testing.TB, p *cgroup.Pool, l cgroup.Limits) *cgroup.Group {
