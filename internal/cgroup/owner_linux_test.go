@@ -1,6 +1,7 @@
 package cgroup_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -34,14 +35,24 @@ func playOwner(args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
 	argv := helperproc.Command("trap")
 	attr := &syscall.SysProcAttr{Setsid: true}
 	var pid int
 	err = g.Start(attr, func() (err error) {
-		pid, err = syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Sys: attr})
+		pid, err = syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
+			Files: []uintptr{0, w.Fd(), 2}, Sys: attr,
+		})
 		return err
 	})
-	if err != nil {
+	if err = errors.Join(err, w.Close()); err != nil {
+		return 0, err
+	}
+	// When it says that it is ready, it ignores SIGTERM.
+	if _, err := bufio.NewReader(r).ReadString('\n'); err != nil {
 		return 0, err
 	}
 	if _, err := fmt.Fprintln(os.Stdout, pid, strings.Join(p.Dirs(), ",")); err != nil {
