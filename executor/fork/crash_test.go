@@ -86,8 +86,7 @@ func (c *crash) run() {
 // engine runs an engine and kills it after a while. It reports whether it has come
 // to its end.
 func (c *crash) engine(dir, prefix string) bool {
-	argv := helperproc.Command("crash-engine", dir, prefix)
-	e := exec.Command(argv[0], argv[1:]...)
+	e := helperproc.Exec(c.Context(), "crash-engine", dir, prefix)
 	var stderr bytes.Buffer
 	e.Stderr = &stderr
 	require.NoError(c, e.Start())

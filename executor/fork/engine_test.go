@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
 	"sync"
@@ -50,8 +49,7 @@ func TestEngine(t *testing.T) {
 	} {
 		t.Run(about, func(t *testing.T) {
 			t.Parallel()
-			argv := helperproc.Command(mode)
-			output, err := exec.CommandContext(t.Context(), argv[0], argv[1:]...).CombinedOutput()
+			output, err := helperproc.Exec(t.Context(), mode).CombinedOutput()
 			require.NoError(t, err, string(output))
 		})
 	}

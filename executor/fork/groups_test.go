@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,20 +20,13 @@ import (
 	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
-// playing starts this binary as a program that embeds the executor.
-func playing(tb testing.TB, mode string, words ...string) *exec.Cmd {
-	tb.Helper()
-	argv := helperproc.Command(mode, words...)
-	return exec.CommandContext(tb.Context(), argv[0], argv[1:]...)
-}
-
 // A program that is killed leaves processes and control groups behind. The next one
 // ends and removes them.
 func TestEngineKilled(t *testing.T) {
 	t.Parallel()
 	requireLimits(t)
 	g := newGate(t)
-	engine := playing(t, "engine-limits", "killed", g.listener.Addr().String())
+	engine := helperproc.Exec(t.Context(), "engine-limits", "killed", g.listener.Addr().String())
 	stdout, err := engine.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, engine.Start())
@@ -63,7 +55,7 @@ func TestEngineKilled(t *testing.T) {
 func TestNoGroupsAreLeft(t *testing.T) {
 	t.Parallel()
 	requireLimits(t)
-	output, err := playing(t, "engine-limits", "ends").CombinedOutput()
+	output, err := helperproc.Exec(t.Context(), "engine-limits", "ends").CombinedOutput()
 	require.NoError(t, err, string(output))
 }
 

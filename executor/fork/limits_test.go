@@ -20,6 +20,7 @@ import (
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/fork"
 	"github.com/daggy-go/daggy/internal/cgroup"
+	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
 // limited are resources that the kernel can hold a command to.
@@ -144,7 +145,7 @@ func TestWithoutPermission(t *testing.T) {
 	if os.Getuid() != 0 && !errors.Is(whyUnlimited(t), unix.EACCES) {
 		t.Skip("this user has some, and only root can become somebody who has none")
 	}
-	output, err := playing(t, "engine-nobody").CombinedOutput()
+	output, err := helperproc.Exec(t.Context(), "engine-nobody").CombinedOutput()
 	require.NoError(t, err, string(output))
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -73,8 +72,7 @@ func TestLeftBehind(t *testing.T) {
 	for name, back := range how {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			argv := helperproc.Command("owner", name)
-			owner := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+			owner := helperproc.Exec(t.Context(), "owner", name)
 			_, err := owner.StdinPipe()
 			require.NoError(t, err)
 			stdout, err := owner.StdoutPipe()

@@ -3,7 +3,6 @@ package cgroup_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -39,8 +38,7 @@ func TestGivenGroup(t *testing.T) {
 		}
 		dir, err := os.Open(own)
 		require.NoError(t, err)
-		argv := helperproc.Command("where")
-		where := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+		where := helperproc.Exec(t.Context(), "where")
 		where.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
 		output, err := where.CombinedOutput()
 		require.NoError(t, err, string(output))

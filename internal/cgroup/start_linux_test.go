@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -75,8 +74,7 @@ func requireHome(tb testing.TB, own string) {
 // The first thread of a process is never moved.
 func TestStartInTheFirstThread(t *testing.T) {
 	forEachWay(t, func(t way) {
-		argv := helperproc.Command(firstThread, t.Name())
-		output, err := exec.CommandContext(t.Context(), argv[0], argv[1:]...).CombinedOutput()
+		output, err := helperproc.Exec(t.Context(), firstThread, t.Name()).CombinedOutput()
 		require.NoError(t, err, string(output))
 	})
 }

@@ -14,8 +14,10 @@
 package helperproc
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"syscall"
 )
@@ -67,6 +69,12 @@ func complain(name string, what any) {
 // Command returns the command that plays a mode with these words.
 func Command(mode string, words ...string) []string {
 	return slices.Concat([]string{Path(), marker, mode}, words)
+}
+
+// Exec is the same for a test that starts it itself. It is killed when ctx ends.
+func Exec(ctx context.Context, mode string, words ...string) *exec.Cmd {
+	argv := Command(mode, words...)
+	return exec.CommandContext(ctx, argv[0], argv[1:]...)
 }
 
 // Path is the test binary.

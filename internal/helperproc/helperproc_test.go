@@ -40,8 +40,7 @@ func TestMainPlays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			argv := helperproc.Command(c.mode, c.words...)
-			command := exec.Command(argv[0], argv[1:]...)
+			command := helperproc.Exec(t.Context(), c.mode, c.words...)
 			stdout, err := command.Output()
 			stderr := ""
 			if exit, ok := errors.AsType[*exec.ExitError](err); ok {
