@@ -4,7 +4,6 @@ package fork_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/daggy-go/daggy/executor/fork"
+	"github.com/daggy-go/daggy/internal/helperproc"
 )
 
 // What a command leaves behind is ended when it exits, also if it holds no output:
@@ -48,11 +48,13 @@ func TestLockOfAnother(t *testing.T) { // E1
 	t.Parallel()
 	lock, killHolders, err := fork.Lock(filepath.Join(t.TempDir(), "slots"))
 	require.NoError(t, err)
-	other := exec.Command("sleep", "60")
-	other.ExtraFiles = []*os.File{lock}
+	// What is spawned has another descriptor 3.
+	inherited := []*os.File{nil, lock}
+	other := helperproc.Exec(t.Context(), "hang")
+	other.ExtraFiles = inherited
 	require.NoError(t, other.Start())
-	left := exec.Command("sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!")
-	left.ExtraFiles = []*os.File{lock}
+	left := helperproc.Exec(t.Context(), "spawn", "o", "hang")
+	left.ExtraFiles = inherited
 	out, err := left.Output()
 	require.NoError(t, err)
 	require.NoError(t, lock.Close())
