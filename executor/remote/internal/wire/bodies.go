@@ -163,18 +163,17 @@ type Health struct {
 // StopTime is StopSeconds as a duration, at most a day.
 func (h *Health) StopTime() time.Duration { return atMostADay(h.StopSeconds) }
 
+var keysMembers = []string{"keys"}
+
 // ParseKeys reads Keys, strictly.
 func ParseKeys(data []byte) ([]string, error) {
 	s := scanner{data: data}
 	var keys []string
 	var seen uint32
 	s.object("", func(name []byte) {
-		if string(name) != "keys" {
-			s.unknown("", name)
-			return
+		if s.known(name, "", keysMembers, &seen) != "" {
+			keys = s.texts("keys")
 		}
-		s.once(&seen, 0, "keys")
-		keys = s.texts("keys")
 	})
 	if err := s.end(); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -142,12 +143,22 @@ func (s *scanner) unknown(field string, name []byte) {
 	s.fail(field, "unknown member "+shorten(string(name)))
 }
 
-// once notes that the member of that number is there.
-func (s *scanner) once(seen *uint32, i int, field string) {
-	if *seen&(1<<i) != 0 && !s.lenient {
-		s.fail(field, "this member is there twice")
+// known returns which of these members is to be read. "": it is none of them, or is
+// there already, which is noted in seen.
+func (s *scanner) known(name []byte, prefix string, members []string, seen *uint32) string {
+	for i, member := range members {
+		if string(name) != member {
+			continue
+		}
+		if *seen&(1<<i) != 0 {
+			s.fail(prefix+member, "this member is there twice")
+			return ""
+		}
+		*seen |= 1 << i
+		return member
 	}
-	*seen |= 1 << i
+	s.unknown(strings.TrimSuffix(prefix, "."), name)
+	return ""
 }
 
 func (s *scanner) bool(field string) bool {

@@ -180,83 +180,70 @@ func parseSubmission(data []byte) (*Submission, error) {
 	return sub, nil
 }
 
+// The members that there are.
+var (
+	submissionMembers = []string{
+		"key", "run", "task", "instance", "index", "number", "job", "poolOptions", "node",
+		"resumed", "ref", "leaseSeconds", "stdout", "stderr",
+	}
+	jobMembers = []string{
+		"command", "commandString", "environment", "workDir", "timeLimitSeconds",
+		"resources", "options",
+	}
+)
+
 // submission reads the value of a member.
 func (s *scanner) submission(sub *Submission, name []byte, seen *uint32) {
-	switch string(name) {
+	switch s.known(name, "", submissionMembers, seen) {
 	case "key":
-		s.once(seen, 0, "key")
 		sub.Key = s.text("key")
 	case "run":
-		s.once(seen, 1, "run")
 		sub.Run = s.text("run")
 	case "task":
-		s.once(seen, 2, "task")
 		sub.Task = s.text("task")
 	case "instance":
-		s.once(seen, 3, "instance")
 		sub.Instance = s.text("instance")
 	case "index":
-		s.once(seen, 4, "index")
 		sub.Index = s.count("index")
 	case "number":
-		s.once(seen, 5, "number")
 		sub.Number = s.count("number")
 	case "job":
-		s.once(seen, 6, "job")
 		s.job(&sub.Job)
 	case "poolOptions":
-		s.once(seen, 7, "poolOptions")
 		sub.PoolOptions = s.options("poolOptions")
 	case "node":
-		s.once(seen, 8, "node")
 		sub.Node = s.text("node")
 	case "resumed":
-		s.once(seen, 9, "resumed")
 		sub.Resumed = s.bool("resumed")
 	case "ref":
-		s.once(seen, 10, "ref")
 		sub.Ref = s.text("ref")
 	case "leaseSeconds":
-		s.once(seen, 11, "leaseSeconds")
 		sub.Lease = s.seconds("leaseSeconds")
 	case "stdout":
-		s.once(seen, 12, "stdout")
 		sub.Stdout = s.text("stdout")
 	case "stderr":
-		s.once(seen, 13, "stderr")
 		sub.Stderr = s.text("stderr")
-	default:
-		s.unknown("", name)
 	}
 }
 
 func (s *scanner) job(j *dag.Job) {
 	var seen uint32
 	s.object("job", func(name []byte) {
-		switch string(name) {
+		switch s.known(name, "job.", jobMembers, &seen) {
 		case "command":
-			s.once(&seen, 0, "job.command")
 			j.Command = s.texts("job.command")
 		case "commandString":
-			s.once(&seen, 1, "job.commandString")
 			j.CommandString = s.text("job.commandString")
 		case "environment":
-			s.once(&seen, 2, "job.environment")
 			j.Environment = s.texts("job.environment")
 		case "workDir":
-			s.once(&seen, 3, "job.workDir")
 			j.WorkDir = s.text("job.workDir")
 		case "timeLimitSeconds":
-			s.once(&seen, 4, "job.timeLimitSeconds")
 			j.TimeLimit = s.seconds("job.timeLimitSeconds")
 		case "resources":
-			s.once(&seen, 5, "job.resources")
 			j.Resources = s.resources("job.resources")
 		case "options":
-			s.once(&seen, 6, "job.options")
 			j.Options = s.options("job.options")
-		default:
-			s.unknown("job", name)
 		}
 	})
 }
@@ -265,11 +252,11 @@ func (s *scanner) resources(field string) dag.Resources {
 	r := dag.Resources{}
 	s.object(field, func(name []byte) {
 		resource := resourceName(name)
-		if _, there := r[resource]; there && !s.lenient {
+		if _, there := r[resource]; there {
 			s.fail(field, "the resource "+shorten(resource)+" is there twice")
 			return
 		}
-		if r[resource] = s.int(field); r[resource] < 0 && !s.lenient {
+		if r[resource] = s.int(field); r[resource] < 0 {
 			s.fail(field, "the resource "+shorten(resource)+" cannot be negative")
 		}
 	})

@@ -165,6 +165,7 @@ func TestBadSubmissions(t *testing.T) {
 		"resumed":                       `{"key":"k","resumed":null}`,
 		"leaseSeconds":                  `{"key":"k","leaseSeconds":-1}`,
 		"job.timeLimitSeconds":          `{"key":"k","job":{"timeLimitSeconds":1e300}}`,
+		"job.workDir":                   `{"key":"k","job":{"workDir":"a","workDir":"b"}}`,
 		"job.command":                   `{"key":"k","job":{"command":"echo"}}`,
 		"job.resources":                 `{"key":"k","job":{"resources":{"cores":-1}}}`,
 		"job.options":                   `{"key":"k","job":{"options":{"a":1,"a":2}}}`,
