@@ -109,12 +109,7 @@ func TestResumedAttemptsWaitForTheirNode(t *testing.T) {
 func TestResumedAttemptsAreNotOurs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{OnUnreachable: remote.Replace}, d)
-		own := start(t, e, "a", "k1")
-		synctest.Wait()
-		d.runs("k1")
-		synctest.Wait()
+		d, e, own := running(t, remote.Config{OnUnreachable: remote.Replace})
 		d.setSilent(true)
 		c := start(t, e, "a", "k2", resumed)
 		<-own.done
@@ -218,10 +213,7 @@ func TestDetachedAttemptsAreKeptAlive(t *testing.T) {
 func TestBackoffIsShorterThanTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		e := open(t, remote.Config{Lease: 12 * time.Second}, d)
-		start(t, e, "a", "k1")
-		synctest.Wait()
+		d, _, _ := submitted(t, remote.Config{Lease: 12 * time.Second})
 		d.leaves()
 		sleep(10 * time.Minute)
 		before := d.count("POST /api/v1/renew")

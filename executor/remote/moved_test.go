@@ -16,12 +16,8 @@ import (
 func TestMovedAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		old, young := open(t, remote.Config{}, d), open(t, remote.Config{}, d)
-		first := start(t, old, "a", "k1")
-		synctest.Wait()
-		d.runs("k1")
-		synctest.Wait()
+		d, _, first := running(t, remote.Config{})
+		young := open(t, remote.Config{}, d)
 		second := start(t, young, "a", "k1", resumed)
 		synctest.Wait()
 		d.completes(t, second)
@@ -37,12 +33,7 @@ func TestMovedAndAcknowledged(t *testing.T) {
 	t.Parallel()
 	for _, stop := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDaemon(t, "a")
-			old := open(t, remote.Config{}, d)
-			c := start(t, old, "a", "k1")
-			synctest.Wait()
-			d.runs("k1")
-			synctest.Wait()
+			d, _, c := running(t, remote.Config{})
 			d.set(func() {
 				session := d.tasks["k1"].session
 				d.tasks["k1"].session = "another"
@@ -67,11 +58,8 @@ func TestMovedAndAcknowledged(t *testing.T) {
 func TestMovedUnheard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDaemon(t, "a")
-		old, young := open(t, remote.Config{}, d), open(t, remote.Config{}, d)
-		first := start(t, old, "a", "k1")
-		synctest.Wait()
-		d.runs("k1")
+		d, _, first := running(t, remote.Config{})
+		young := open(t, remote.Config{}, d)
 		synctest.Wait()
 		d.set(func() {
 			d.tasks["k1"].session = "another"
