@@ -24,12 +24,29 @@ func (k *keeper) askCluster(ctx context.Context) {
 	if err == nil {
 		err = a.failure()
 	}
-	if err != nil {
+	if ctx.Err() != nil {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.cluster, k.asked = evidence.ParseCluster(a.Stdout), true
+	if err == nil {
+		k.cluster, k.asked = evidence.ParseCluster(a.Stdout), true
+	}
+	if k.tried {
+		return
+	}
+	k.tried = true
+	for _, it := range k.items {
+		it.wake()
+	}
+}
+
+// tells reports whether it is settled which of the resources the cluster holds jobs
+// to. A result does not wait for an answer, but for the first try to get one.
+func (k *keeper) tells(asked []string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.tried || len(asked) == 0
 }
 
 // asked names the resources that a job asks for, sorted.

@@ -25,6 +25,7 @@ type keeper struct {
 	cancels  []*cancellation
 	cluster  evidence.Cluster
 	asked    bool      // cluster is set
+	tried    bool      // to ask for it
 	pause    time.Time // nothing is submitted before
 	failures int       // of submissions in a row
 	next     time.Time // the next submission by the rate

@@ -177,6 +177,38 @@ func TestClusterIsKnownAfterRestart(t *testing.T) {
 	})
 }
 
+// What ended while there was no engine is reported with what the cluster holds jobs
+// to, or at once without if the cluster does not say.
+func TestEndedWithoutEngine(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][]string{"asked": nil, "silent": {dag.Cores}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{}
+				e, dir := setup(t, s)
+				a := attempt("key", dag.Command("true"))
+				a.Job.Resources = dag.Resources{dag.Cores: 1}
+				c := begin(t, e, a)
+				pass(time.Second)
+				c.detach(t)
+				write(t, dir, "claims", "key", claimOf1)
+				write(t, dir, "exits", "key", reportOf1("key", 0, "-"))
+
+				s.silent = name == "silent"
+				a.Resumed, a.Ref = true, "1"
+				e = slurm.Unwatched(slurm.New(slurm.Config{Dir: dir, Commands: s.run}))
+				c = begin(t, e, a)
+				pass(time.Second)
+				require.True(t, c.over())
+				require.NoError(t, c.err)
+				require.True(t, c.res.OK())
+				require.ElementsMatch(t, want, c.res.Unenforced)
+			})
+		})
+	}
+}
+
 // What the last state says of a job without a report.
 func TestEndsWithoutReport(t *testing.T) {
 	t.Parallel()

@@ -186,7 +186,7 @@ func (r *run) settled(ctx context.Context, known bool) *outcome {
 	if r.claim.ID != "" && !known {
 		return failure(&executor.LostError{Err: errForgotten})
 	}
-	if r.report != nil {
+	if r.report != nil && (!known || r.e.keeper.tells(r.asked)) {
 		return r.ended(picture{}) // unless Slurm has to be asked
 	}
 	if ctx.Err() == nil || known {

@@ -30,6 +30,8 @@ type script struct {
 	queue slurm.Answer
 	// sacct is the answer of sacct. Nil: there is no accounting.
 	sacct []byte
+	// silent: scontrol has no answer.
+	silent bool
 	// sbatch answers submissions, counted from 1. Nil: the number.
 	sbatch func(n int) slurm.Answer
 }
@@ -53,6 +55,9 @@ func (s *script) run(_ context.Context, argv []string, in string) (slurm.Answer,
 	case "scancel":
 		return slurm.Answer{}, nil
 	case "scontrol":
+		if s.silent {
+			return slurm.Answer{Exit: 1}, nil
+		}
 		config := "MaxArraySize = 501\nTaskPlugin = task/affinity\n"
 		if s.sacct != nil {
 			config += "AccountingStorageType = accounting_storage/slurmdbd\n"

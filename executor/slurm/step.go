@@ -41,6 +41,9 @@ func (r *run) step() *outcome {
 	}
 	p := r.e.keeper.picture(r.item)
 	if r.report != nil {
+		if !r.e.keeper.tells(r.asked) {
+			return nil
+		}
 		return r.ended(p)
 	}
 	if p.failed != nil && r.claim.Free() {
