@@ -82,7 +82,7 @@ func (l *ledger) refuse(d *demand) *RefusedError {
 	e := &RefusedError{d: d, nodes: true}
 	if l.away > 0 {
 		l.noteAway(e)
-		if n, _ := l.nearest(d, false, nil); n == nil {
+		if !l.bigEnough(d) {
 			return e
 		}
 	}
@@ -115,6 +115,16 @@ func (l *ledger) refuseForEver(d *demand) *RefusedError {
 		}
 	}
 	return e
+}
+
+// bigEnough reports whether d could ever fit on a node that takes work.
+func (l *ledger) bigEnough(d *demand) bool {
+	for row, n := range l.nodes {
+		if l.open[row] && n.couldFit(d.needs) {
+			return true
+		}
+	}
+	return false
 }
 
 // noteAway names the nodes that could help and are away.
