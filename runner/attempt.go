@@ -188,6 +188,14 @@ func (a *attempt) goesOn() bool {
 		errors.Is(context.Cause(a.ctx), executor.ErrDetach)
 }
 
+// endedByItself reports whether an attempt that is over was not asked to end. To
+// let go of one is not to ask (E2): if its executor has a result all the same, it
+// is the attempt's own.
+func (a *attempt) endedByItself() bool {
+	cause := context.Cause(a.ctx)
+	return cause == nil || a.pool.durable && errors.Is(cause, executor.ErrDetach)
+}
+
 // isDefinite reports whether err says for certain that nothing runs.
 func isDefinite(err error) bool {
 	_, lost := errors.AsType[*executor.LostError](err)

@@ -83,6 +83,40 @@ func TestDetachAndResume(t *testing.T) {
 	})
 }
 
+// failing is a durable executor whose attempts fail by themselves in the moment
+// in which the engine lets go of them.
+type failing struct{ *outside }
+
+func (f failing) Run(ctx context.Context, _ *executor.Attempt) (executor.Result, error) {
+	<-ctx.Done()
+	return executor.Result{ExitCode: 3}, nil
+}
+
+// A failure that nobody asked for counts, even if it comes while the engine lets
+// go of the attempt (E2): else a task would fail more often than it may.
+func TestFailureWhileDetaching(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New()
+		r := &runner.Runner{Executor: failing{newOutside(0)}, Log: log}
+		a := task("a")
+		a.MaxRetries = 1
+		h, err := r.Ensure(t.Context(), "x", tasks(a))
+		require.NoError(t, err)
+		for range 2 {
+			synctest.Wait()
+			require.NoError(t, h.Detach(t.Context()))
+			h, err = r.Ensure(t.Context(), "x", tasks(a))
+			require.NoError(t, err)
+		}
+		report, err := h.Wait(t.Context())
+		require.Error(t, err)
+		require.Equal(t, map[string]runner.State{"a": runner.Failed}, states(report))
+		got, _ := report.Task("a")
+		require.Equal(t, 2, got.Attempts)
+	})
+}
+
 // What may still be kept for attempts whose end is recorded is forgotten by the
 // next engine, if the one before did not come to it (E5).
 func TestForgetIsRepeated(t *testing.T) {

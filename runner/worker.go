@@ -185,7 +185,7 @@ func (e *engine) conclude(w *workers, a *attempt, end time.Time, m *arena) time.
 
 // outcome says how an attempt ended, and what it generated.
 func (e *engine) outcome(a *attempt) (*plan.Outcome, *generated) {
-	o := &plan.Outcome{Class: statelog.Success, Start: a.start}
+	o := &plan.Outcome{Class: statelog.Success, Start: a.start, Own: a.endedByItself()}
 	e.classify(a, o)
 	if o.Class == statelog.Success && a.generator {
 		return o, e.readGenerator(a, o)

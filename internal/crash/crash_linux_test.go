@@ -30,9 +30,7 @@ type site struct {
 	how   string
 	rng   *rand.Rand
 	kills int
-	// stopped: an engine stopped the run in good order.
-	stopped bool
-	said    string // what the last engine printed
+	said  string // what the last engine printed
 }
 
 // newSite makes a directory that stays if the test fails.

@@ -14,6 +14,9 @@ type Outcome struct {
 	// Lost and NotStarted are the errors of these names. Interrupted makes a
 	// loss cost nothing.
 	Lost, NotStarted, Interrupted bool
+	// Own: nobody had asked for the end. It counts, even if the engine was about
+	// to stop the attempt or let go of it.
+	Own bool
 	// RetryAfter is how long to wait at least, after NotStarted.
 	RetryAfter time.Duration
 	// Permanent: not to be retried.
@@ -162,9 +165,9 @@ func (p *Plan) judge(id ID, o *Outcome, r *statelog.Record) {
 	}
 	policy := &p.policies[t.policy]
 	switch {
-	case a.stop == statelog.Interrupted, o.Interrupted && a.stop == statelog.Success:
+	case a.stop == statelog.Interrupted && !o.Own, o.Interrupted && a.stop == statelog.Success:
 		r.Kind, r.Class = statelog.Lost, statelog.Interrupted
-	case a.stop != statelog.Success:
+	case a.stop != statelog.Success && a.stop != statelog.Interrupted:
 		r.Class, r.Delay = a.stop, -1
 	case o.Lost && p.cfg.Lost.exhausted(int(x.losses)+1):
 		r.Class, r.Delay = statelog.Infrastructure, -1
