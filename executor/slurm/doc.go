@@ -94,7 +94,11 @@
 //
 // When it is down, jobs that run go on, and their reports are read: on the machine
 // where they run at once, else at the next interval. What waits to be submitted
-// waits, and says so. Nothing fails for it.
+// waits, and says so. Nothing fails for it. A controller that is killed forgets
+// what it has not saved and hands out those IDs again, which is reckoned with, but
+// its own slurmd do not: when they report the end of a job that it has forgotten,
+// the controller may end another that has the ID by now. Such a job was cancelled,
+// as far as Slurm says, and that is a failure, which MaxRetries may repeat.
 //
 // # Stopping
 //

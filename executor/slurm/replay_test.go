@@ -12,6 +12,7 @@ import (
 
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor/slurm"
+	"github.com/daggy-go/daggy/executor/slurm/internal/evidence"
 )
 
 // While Slurm does not answer nothing is decided, for as long as that takes, and
@@ -245,23 +246,30 @@ func TestStoppedByOthers(t *testing.T) {
 		"PREEMPTED": "lost", "NODE_FAIL": "lost", "PENDING": "lost",
 		"CANCELLED": "failure (SIGTERM)", "TIMEOUT": "failure (time limit)",
 	} {
-		t.Run(state, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := &script{}
-				s.says("1|RUNNING|n1|None|key")
-				c, dir := one(t, s)
-				pass(time.Second)
-				write(t, dir, "claims", "key", claimOf1)
-				write(t, dir, "exits", "key", reportOf1("key", 143, "stop"))
-				s.says("1|COMPLETING|n1|None|key")
-				pass(time.Minute)
-				c.goesOn(t)
-				s.says("1|" + state + "|n1|BeginTime|key")
-				pass(time.Minute)
-				require.True(t, c.over())
-				require.Equal(t, want, c.word())
+		for _, how := range []evidence.How{evidence.Stopped, evidence.Itself} {
+			t.Run(state+" "+string(how), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { stoppedByOthers(t, how, state, want) })
 			})
-		})
+		}
 	}
+}
+
+// stoppedByOthers has a job report that SIGTERM ended its command, and the queue
+// say of what state it is.
+func stoppedByOthers(t *testing.T, how evidence.How, state, want string) {
+	t.Helper()
+	s := &script{}
+	s.says("1|RUNNING|n1|None|key")
+	c, dir := one(t, s)
+	pass(time.Second)
+	write(t, dir, "claims", "key", claimOf1)
+	write(t, dir, "exits", "key", reportOf1("key", 143, string(how)))
+	s.says("1|COMPLETING|n1|None|key")
+	pass(time.Minute)
+	c.goesOn(t)
+	s.says("1|" + state + "|n1|BeginTime|key")
+	pass(time.Minute)
+	require.True(t, c.over())
+	require.Equal(t, want, c.word())
 }

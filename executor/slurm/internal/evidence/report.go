@@ -149,8 +149,12 @@ var signals = map[int]string{
 	27: "SIGPROF", 29: "SIGIO", 30: "SIGPWR", 31: "SIGSYS",
 }
 
-// Killed reports whether SIGKILL ended the command.
-func (r Report) Killed() bool { return r.Code == 128+int(syscall.SIGKILL) }
+// Killed reports whether SIGTERM or SIGKILL ended the command. Slurm sends these
+// to all processes of a job that it ends, and the command may be over before the
+// script has heard.
+func (r Report) Killed() bool {
+	return r.Code == 128+int(syscall.SIGTERM) || r.Code == 128+int(syscall.SIGKILL)
+}
 
 // Result makes the result of an attempt that ended by itself or was stopped.
 func (r Report) Result() executor.Result {
