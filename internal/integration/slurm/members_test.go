@@ -178,14 +178,12 @@ func TestOutOfMemory(t *testing.T) {
 // What became of a job that was purged without a report, accounting knows.
 func TestAccounting(t *testing.T) {
 	t.Parallel()
-	if !*long {
-		t.Skip("it takes a database server: -args -long")
-	}
 	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{
 		Accounting: true, Settings: map[string]string{"MinJobAge": "2"},
 	}))
 	j := newJournal(t)
-	c := cluster.config(t.TempDir())
+	dir := t.TempDir()
+	c := cluster.config(dir)
 	var deaf atomic.Bool
 	c.Commands = func(ctx context.Context, argv []string, in string) (slurm.Answer, error) {
 		if deaf.Load() && argv[0] == "squeue" {
@@ -193,11 +191,15 @@ func TestAccounting(t *testing.T) {
 		}
 		return cluster.run(ctx, argv, in)
 	}
-	// Its script cannot report: it is stopped when somebody cancels the job.
-	h := start(t, slurm.New(c), &dag.DAG{Tasks: []dag.Task{
-		{Name: "one", Job: j.job("one", "kill -STOP $PPID; exec sleep 600")},
-	}})
-	eventually(t, "it runs", func() bool { return len(j.lines(t)) == 1 })
+	// Its script cannot report: the file that it would write is a directory.
+	job := j.job("one", `mkdir "$3/own/tmp/$DAGGY_KEY.$SLURM_JOB_ID.0.exit" && : >"$1.spoiled"
+		exec sleep 600`)
+	job.Command = append(job.Command, dir)
+	h := start(t, slurm.New(c), &dag.DAG{Tasks: []dag.Task{{Name: "one", Job: job}}})
+	eventually(t, "it runs and cannot report", func() bool {
+		_, err := os.Stat(string(j) + ".spoiled")
+		return err == nil
+	})
 	deaf.Store(true)
 	_, err := cluster.Output(t.Context(), "scancel", "--user=root")
 	require.NoError(t, err)
@@ -215,19 +217,23 @@ func TestAccounting(t *testing.T) {
 // A minute without a controller, in which everything is asked for.
 func TestMinuteDown(t *testing.T) {
 	t.Parallel()
-	if !*long {
-		t.Skip("it takes a minute: -args -long")
-	}
 	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{}))
 	j := newJournal(t)
 	h := start(t, slurm.New(cluster.config(t.TempDir())), &dag.DAG{
 		Parameters: dag.Parameters{"N": numbers(20)},
 		Tasks: []dag.Task{
-			{Name: "first", Job: j.job("first {{N}}", "sleep 5")},
+			{Name: "first", Job: j.job("first {{N}}", "sleep 20")},
 			{Name: "second", Job: j.job("second {{N}}", ""), Parents: []string{"first"}},
 		},
 	})
 	eventually(t, "all run", func() bool { return len(j.lines(t)) == 20 })
+	// What it has not saved it forgets, and would hand out the IDs again while the
+	// daemons still end jobs by these.
+	running := time.Now()
+	eventually(t, "its state is saved", func() bool {
+		state, err := os.Stat(filepath.Join(cluster.Dir(), "state", "job_state"))
+		return err == nil && state.ModTime().After(running)
+	})
 	cluster.KillController(t)
 	timer := time.NewTimer(time.Minute)
 	defer timer.Stop()
@@ -244,7 +250,7 @@ func TestMinuteDown(t *testing.T) {
 					"State=RESUME")
 			}
 		}
-		return h.Snapshot().Counts[runner.Completed] == 40
+		return h.Snapshot().State != runner.RunRunning
 	})
 	completed(t, h)
 	want := map[string]int{}

@@ -2,7 +2,6 @@ package slurm_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -23,9 +22,6 @@ import (
 	"github.com/daggy-go/daggy/internal/integration/servertest"
 	"github.com/daggy-go/daggy/runner"
 )
-
-// long runs the tests that take minutes too.
-var long = flag.Bool("long", false, "run tests that take minutes")
 
 func TestMain(m *testing.M) {
 	executortest.Main() // this binary plays the jobs
