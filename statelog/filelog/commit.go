@@ -204,10 +204,14 @@ func (l *Log) write(group []*batch) (place, error) {
 	if err != nil {
 		seg.unknow(group)
 		if cut := seg.file.Truncate(seg.end); cut == nil && n < len(buf) {
+			seg.size = seg.end
 			return place{}, err // for want of room, as a rule; not all of it is there
 		}
-	} else if err = seg.file.Sync(); err == nil {
-		return l.wrote(seg, int64(len(buf))), nil
+	} else {
+		seg.widen(seg.end+int64(len(buf)), l.segmentSize)
+		if err = seg.file.Sync(); err == nil {
+			return l.wrote(seg, int64(len(buf))), nil
+		}
 	}
 	// What is beyond end may be on the disk or not, and will be or not. All of it
 	// is still in memory, and the next segment says that it does not count here.
@@ -295,6 +299,9 @@ func (l *Log) startSegment(group []*batch) (place, error) {
 	if err := l.create(seg, buf); err != nil {
 		return place{}, err
 	}
+	if before := l.current; before != nil && !before.poisoned {
+		_ = before.trim() // the new one says where it ends
+	}
 	l.current = seg
 	l.mu.Lock()
 	l.segments = append(l.segments, seg)
@@ -317,6 +324,7 @@ func (l *Log) create(seg *segment, content []byte) error {
 	}
 	seg.file = f
 	if _, err = f.WriteAt(content, 0); err == nil {
+		seg.widen(int64(len(content)), l.segmentSize)
 		err = f.Sync()
 	}
 	if err == nil {

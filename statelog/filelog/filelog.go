@@ -152,7 +152,8 @@ func (l *Log) mark() error {
 	if _, err := l.current.file.WriteAt(buf, l.current.end); err != nil {
 		return err
 	}
-	return l.current.file.Sync()
+	l.current.end += int64(len(buf))
+	return errors.Join(l.current.trim(), l.current.file.Sync())
 }
 
 func (l *Log) closeFiles() error {

@@ -1,6 +1,7 @@
 package filelog
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -60,6 +61,9 @@ type frames struct {
 	// next is the number that the next frame must have. 0: any.
 	next uint64
 
+	// blank: the part ends where there are only zeros, if it does not end before.
+	blank bool
+
 	buf []byte // what was read ahead, from off on
 	all []byte // what buf is a part of
 }
@@ -73,6 +77,14 @@ const readAhead = 256 << 10
 func (fs *frames) body() ([]byte, error) {
 	if fs.off == fs.end {
 		return nil, io.EOF
+	}
+	if err := fs.fill(min(frameHead, fs.end-fs.off)); err != nil {
+		return nil, err
+	}
+	if fs.blank && isBlank(fs.buf[:min(frameHead, len(fs.buf))]) {
+		if rest, err := fs.restBlank(); rest || err != nil {
+			return nil, cmp.Or(err, io.EOF)
+		}
 	}
 	if err := fs.fill(frameHead); err != nil {
 		return nil, err
@@ -95,6 +107,28 @@ func (fs *frames) body() ([]byte, error) {
 	fs.buf = fs.buf[frameHead+size:]
 	fs.off += frameHead + size
 	return body, nil
+}
+
+// restBlank reports whether there are only zeros from off on.
+func (fs *frames) restBlank() (bool, error) {
+	b := make([]byte, min(readAhead, fs.end-fs.off))
+	for off := fs.off; off < fs.end; off += int64(len(b)) {
+		b = b[:min(int64(len(b)), fs.end-off)]
+		if _, err := fs.file.ReadAt(b, off); err != nil || !isBlank(b) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// isBlank reports whether there is nothing but zeros.
+func isBlank(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // fill reads until there are n bytes from off on.

@@ -21,7 +21,7 @@ type fileSystem interface {
 	Lock() (io.Closer, error)
 }
 
-// A file is written at its end, by one goroutine at a time, while others read it.
+// A file is written in order, by one goroutine at a time, while others read it.
 type file interface {
 	io.ReaderAt
 	io.WriterAt

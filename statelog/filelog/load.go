@@ -134,7 +134,8 @@ func (l *Log) openSegment(number uint64) (*segment, error) {
 		}
 	}
 	if err == nil {
-		s.end, err = f.Size()
+		s.size, err = f.Size()
+		s.end = s.size
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -163,7 +164,8 @@ type loaded struct {
 // scan reads a segment. last: it is the last one, whose end may be torn.
 func (ld *loading) scan(ctx context.Context, s *segment, last bool) error {
 	size := s.end
-	if next := ld.after(s); next != nil {
+	next := ld.after(s)
+	if next != nil {
 		// What is beyond was given up, and never acknowledged.
 		if size < int64(next.prevEnd) {
 			return ld.damage(s, size, errCut)
@@ -173,7 +175,9 @@ func (ld *loading) scan(ctx context.Context, s *segment, last bool) error {
 	if ld.last != nil && s.prev == ld.last.number && s.first != ld.next {
 		return ld.damage(s, segmentHead, errSequence)
 	}
-	fs := frames{file: s.file, salt: s.salt, off: segmentHead, end: size, next: s.first}
+	fs := frames{
+		file: s.file, salt: s.salt, off: segmentHead, end: size, next: s.first, blank: next == nil,
+	}
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -196,11 +200,11 @@ func (ld *loading) scan(ctx context.Context, s *segment, last bool) error {
 		}
 	}
 	ld.last, ld.next = s, fs.next
-	if s.end == size {
+	if s.end == fs.off {
 		return nil
 	}
-	s.end = size
-	return errors.Join(s.file.Truncate(size), s.file.Sync())
+	s.end, s.size = fs.off, fs.off
+	return errors.Join(s.file.Truncate(s.end), s.file.Sync())
 }
 
 // after returns the segment that says where s ends.

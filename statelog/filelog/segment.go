@@ -93,6 +93,8 @@ type segment struct {
 	// end is where what is known durable ends. Read by the committer and under
 	// the log's mutex.
 	end int64
+	// size of the file: what is beyond end is room, see widen. Of who commits.
+	size int64
 	// poisoned: a write or a sync of it failed so that nobody knows what is
 	// beyond end. Nothing is ever written to it again.
 	poisoned bool
@@ -103,6 +105,36 @@ type segment struct {
 	// the log's mutex.
 	readers int
 	retired bool
+}
+
+// roomSize is how much room is made at a time.
+const roomSize = 64 << 10
+
+var zeros [roomSize]byte
+
+// widen notes that the file has been written up to end, and makes room behind that
+// if there is none left: zeros, up to most. A commit that goes where the file system
+// has blocks for it already takes one write to the disk; where it makes the file
+// longer, a second one or a commit of the file system's own journal. The sync of the
+// commit is the room's too. Without room nothing is wrong.
+func (s *segment) widen(end, most int64) {
+	if end <= s.size {
+		return
+	}
+	s.size = end
+	if n := min(roomSize, most-end); n > 0 {
+		written, _ := s.file.WriteAt(zeros[:n], end)
+		s.size += int64(written)
+	}
+}
+
+// trim gives back the room.
+func (s *segment) trim() error {
+	if s.size == s.end {
+		return nil
+	}
+	s.size = s.end
+	return s.file.Truncate(s.end)
 }
 
 func segmentName(number uint64) string { return fmt.Sprintf("%08d.seg", number) }

@@ -29,7 +29,7 @@ func (ld *loading) tear(s *segment, off int64, next uint64) error {
 	if err := s.file.Sync(); err != nil {
 		return err
 	}
-	s.end = off
+	s.end, s.size = off, off
 	ld.last, ld.next = s, next
 	ld.found.Torn = &Torn{
 		Path: ld.path(s.name()), Offset: off, Bytes: int64(len(tail)), Kept: ld.path(name),
