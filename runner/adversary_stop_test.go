@@ -325,7 +325,8 @@ func TestEndsRace(t *testing.T) { // R5, R10
 		d.Parameters = dag.Parameters{"X": dag.List(fmt.Sprint(round), "b", "c", "d", "e", "f")}
 		log := newWitness(round%2 == 0, nil)
 		r := &runner.Runner{
-			Executor: ex, Log: log, FailFast: round%7 == 0,
+			Executor: []executor.Executor{ex, lasting{ex}}[round/2%2],
+			Log:      log, FailFast: round%7 == 0,
 			Lost: runner.Backoff{Min: time.Microsecond},
 		}
 		h, err := r.Ensure(t.Context(), "x", d)

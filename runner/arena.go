@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/daggy-go/daggy/expand"
 )
@@ -13,17 +14,30 @@ import (
 type arena struct {
 	contexts []attemptContext
 	texts    strings.Builder // keys and names
+	atOnce   int             // for so many attempts there was room the last time
 	crowd    int             // see meet
 }
 
 const (
-	contextsAtOnce = 32
-	textsAtOnce    = 2 << 10 // bytes
+	maxAtOnce      = 32
+	textsOfAttempt = 64 // bytes, about
+	// short is what attempts take for which it matters what they cost.
+	short = time.Millisecond
 )
+
+// took is told how long an attempt took. There is room for twice as many each
+// time, but a worker whose attempts take long gets it for each: thousands may
+// wait, and hold all that their worker has.
+func (m *arena) took(d time.Duration) {
+	if d > short {
+		*m = arena{crowd: m.crowd}
+	}
+}
 
 func (m *arena) context(parent *context.Context) *attemptContext {
 	if len(m.contexts) == 0 {
-		m.contexts = make([]attemptContext, contextsAtOnce)
+		m.atOnce = min(max(1, 2*m.atOnce), maxAtOnce)
+		m.contexts = make([]attemptContext, m.atOnce)
 	}
 	c := &m.contexts[0]
 	m.contexts = m.contexts[1:]
@@ -47,7 +61,7 @@ func (m *arena) text(b []byte) string {
 	if m.texts.Cap()-m.texts.Len() < len(b) {
 		// The texts made so far keep the memory they are in.
 		m.texts = strings.Builder{}
-		m.texts.Grow(max(textsAtOnce, len(b)))
+		m.texts.Grow(max(textsOfAttempt*m.atOnce, len(b)))
 	}
 	from := m.texts.Len()
 	m.texts.Write(b)

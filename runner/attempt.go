@@ -29,8 +29,9 @@ type attempt struct {
 	stdout *stream
 	stderr *stream
 
-	// result and err are what the executor returned.
-	result executor.Result
+	// result and err are what the executor returned. A result that says nothing is
+	// nil.
+	result *executor.Result
 	err    error
 
 	generator bool
@@ -88,7 +89,7 @@ func (e *engine) returnLease(a *attempt) {
 
 func (e *engine) recycle(a *attempt) {
 	// Job and Key stay: they are overwritten, and writing is what costs.
-	a.ctx = nil
+	a.ctx, a.result = nil, nil
 	e.spare = append(e.spare, a)
 }
 

@@ -64,16 +64,18 @@ func TestPanicsAndGoexitFailTheAttempt(t *testing.T) { // R4
 		}
 		return result{}, nil
 	}}
-	report, err := (&runner.Runner{Executor: ex, MaxRunning: 1}).Run(t.Context(),
-		tasks(task("panics"), task("exits"), task("fine")))
-	require.Equal(t, map[string]runner.State{
-		"panics": runner.Failed, "exits": runner.Failed, "fine": runner.Completed,
-	}, states(report))
-	require.Error(t, err)
-	for r := range report.Tasks() {
-		if r.State == runner.Failed {
-			require.Equal(t, statelog.Panicked, r.Class)
-			require.Contains(t, r.Reason, "run_test.go", "a stack")
+	for _, ex := range []executor.Executor{ex, lasting{ex}} {
+		report, err := (&runner.Runner{Executor: ex, MaxRunning: 1}).Run(t.Context(),
+			tasks(task("panics"), task("exits"), task("fine")))
+		require.Equal(t, map[string]runner.State{
+			"panics": runner.Failed, "exits": runner.Failed, "fine": runner.Completed,
+		}, states(report))
+		require.Error(t, err)
+		for r := range report.Tasks() {
+			if r.State == runner.Failed {
+				require.Equal(t, statelog.Panicked, r.Class)
+				require.Contains(t, r.Reason, "run_test.go", "a stack")
+			}
 		}
 	}
 }

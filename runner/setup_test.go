@@ -39,6 +39,13 @@ func (r *recorder) Run(ctx context.Context, a *attempt) (result, error) {
 	return r.do(ctx, a)
 }
 
+// lasting makes an executor a durable one.
+type lasting struct{ executor.Executor }
+
+func (lasting) Durable() bool { return true }
+
+func (lasting) Forget(context.Context, ...string) error { return nil }
+
 func (r *recorder) order() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -29,45 +29,105 @@ func (e *engine) dispatch(id plan.ID) {
 // processor time, and no faster: functions that return at once are run by few
 // workers, commands that block by as many as there are slots.
 func (e *engine) employ(w *workers) {
+	if e.engage(w) {
+		go e.work(w)
+	}
+}
+
+// engage reports whether one more worker is to start, and counts it.
+func (e *engine) engage(w *workers) bool {
 	if w.starting || w.ready.len() <= w.coming || w.slots >= 0 && w.count >= w.slots {
-		return
+		return false
 	}
 	w.starting = true
 	w.coming++
 	w.count++
 	e.running++
-	go e.work(w)
+	return true
 }
 
-// work runs attempts of a pool until none is ready.
+// work is what a new worker does.
 func (e *engine) work(w *workers) {
-	w.standBy(1)
-	e.mu.Lock()
-	w.starting = false
-	var m arena
-	now := e.clock.now()
+	for again := true; again; {
+		w.standBy(1)
+		e.mu.Lock()
+		w.starting = false
+		again = e.serve(w, new(arena), e.clock.now())
+	}
+}
+
+// serve runs attempts of a pool until none is ready. It is called with mu held, at
+// the time at which the first can start. If it reports true, the goroutine that
+// calls it is another worker from now on, who is to start.
+func (e *engine) serve(w *workers, m *arena, now time.Time) bool {
 	for {
-		a := e.take(w, &m)
+		a := e.take(w, m)
 		w.coming--
 		if a == nil {
 			e.dismiss(w)
 			e.mu.Unlock()
-			return
+			return false
 		}
-		e.employ(w)
+		again := false
+		if w.durable {
+			again = e.engage(w)
+		} else {
+			e.employ(w)
+		}
 		// This worker may have waited for mu, while the parents of what it now
 		// starts ended.
 		now = later(now, e.lastEnd)
 		e.mu.Unlock()
-		now = e.execute(w, a, now, &m)
-		if a.abandoned {
-			e.returned()
-			return // the run is over without this worker
+		e.prepare(w, a, m)
+		a.start = now
+		if w.durable {
+			e.attend(w, a, m.crowd)
+			return again
 		}
-		e.pump()
-		if m.crowd >= crowded {
-			e.stepAside(w, &m)
+		e.execute(w, a)
+		end := e.clock.now()
+		m.took(end.Sub(now))
+		if now = e.conclude(w, a, end, m); !e.carryOn(w, a, m) {
+			return false
 		}
+	}
+}
+
+// carryOn does what follows from the end of an attempt. It is called with mu held,
+// and returns with mu held, or false if the run is over without this worker.
+func (e *engine) carryOn(w *workers, a *attempt, m *arena) bool {
+	if a.abandoned {
+		e.returned()
+		return false
+	}
+	e.pump()
+	if m.crowd >= crowded {
+		e.stepAside(w, m)
+	}
+	return true
+}
+
+// attend has an attempt run on a goroutine that has done nothing before, which is
+// the worker from then on. The attempts of durable executors last, and thousands of
+// them may wait at a time. A stack on which one was prepared, or taken to the plan,
+// has grown and does not shrink as far: each would have twice the memory. For the
+// same reason the goroutine that calls attend is the next worker if one is to
+// start: goroutines that end are used again, with stacks as large as is usual.
+func (e *engine) attend(w *workers, a *attempt, crowd int) {
+	go func() {
+		e.execute(w, a)
+		e.attended(w, a, crowd)
+	}()
+}
+
+// attended goes on as a worker. Its frame is not there while the attempt runs.
+//
+//go:noinline
+func (e *engine) attended(w *workers, a *attempt, crowd int) {
+	m := &arena{crowd: crowd}
+	now := e.conclude(w, a, e.clock.now(), m)
+	if e.carryOn(w, a, m) && e.serve(w, m, now) {
+		e.work(w)
 	}
 }
 
@@ -96,20 +156,23 @@ func (e *engine) take(w *workers, m *arena) *attempt {
 	}
 }
 
-// execute runs an attempt and tells the plan how it ended. It returns with mu
-// held, and the time at which it ended and the worker can start the next.
-func (e *engine) execute(w *workers, a *attempt, start time.Time, m *arena) time.Time {
-	e.prepare(w, a, m)
-	a.start = start
+// execute runs an attempt that was prepared, and makes an error of a panic. All of
+// it is in one frame, for that stays on the stack of whoever waits.
+func (e *engine) execute(w *workers, a *attempt) {
 	returned := false
 	defer func() {
-		if !returned {
-			e.replaceWorker(w, a)
+		if returned {
+			return
 		}
+		if v := recover(); v != nil {
+			a.err = &executor.PanicError{Value: v, Stack: debug.Stack()}
+			return
+		}
+		e.replaceWorker(w, a)
 	}()
-	a.call(w.executor)
+	a.result, a.err = nil, nil
+	a.receive(w.executor.Run(a.ctx, &a.Attempt))
 	returned = true
-	return e.conclude(w, a, e.clock.now(), m)
 }
 
 // replaceWorker is called when the executor called runtime.Goexit, with which
@@ -129,24 +192,23 @@ func (e *engine) replaceWorker(w *workers, a *attempt) {
 	e.pump()
 }
 
-// call runs the executor and makes an error of a panic.
-func (a *attempt) call(ex executor.Executor) {
-	defer func() {
-		if v := recover(); v != nil {
-			a.err = &executor.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	a.result, a.err = executor.Result{}, nil
-	a.result, a.err = ex.Run(a.ctx, &a.Attempt)
+// receive takes what the executor returned. Few results say anything.
+func (a *attempt) receive(result executor.Result, err error) {
+	a.err = err
+	if !isZero(&result) {
+		kept := result
+		a.result = &kept
+	}
 }
 
 // conclude takes what the executor returned to the plan, and returns with mu
-// held.
+// held, and the time at which the attempt ended and the worker can start the
+// next.
 func (e *engine) conclude(w *workers, a *attempt, end time.Time, m *arena) time.Time {
 	var o *plan.Outcome // nil: a success of which there is nothing to say
 	var made *generated
 	goesOn := a.goesOn()
-	if a.err != nil || a.generator || !isZero(&a.result) {
+	if a.err != nil || a.generator || a.result != nil {
 		o, made = e.outcome(a)
 	}
 	a.end()
@@ -195,10 +257,9 @@ func (e *engine) outcome(a *attempt) (*plan.Outcome, *generated) {
 
 // classify says whose fault the end of an attempt was (E1, E3, E4, E7).
 func (e *engine) classify(a *attempt, o *plan.Outcome) {
-	if result := a.result; !isZero(&result) {
-		o.Result = &result
+	if o.Result = a.result; a.result != nil {
+		o.Reason = a.result.Message
 	}
-	o.Reason = a.result.Message
 	if a.err == nil {
 		e.classifyResult(a, o)
 		return
@@ -224,9 +285,9 @@ func (e *engine) classify(a *attempt, o *plan.Outcome) {
 }
 
 func (e *engine) classifyResult(a *attempt, o *plan.Outcome) {
-	r := &a.result
+	r := a.result
 	switch {
-	case r.OK():
+	case r == nil, r.OK():
 	case r.Cause == executor.CauseTime, errors.Is(context.Cause(a.ctx), executor.ErrTimeLimit):
 		o.Class = statelog.TimeLimit
 	case r.Cause == executor.CauseMemory:

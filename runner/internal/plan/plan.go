@@ -230,11 +230,21 @@ func (p *Plan) Take() Batch {
 	return b
 }
 
-// Recycle gives the memory of a batch back.
+// Recycle gives the memory of a batch back. What is there for one much larger than
+// this one, such as the first of a run, is let go.
 func (p *Plan) Recycle(b Batch) {
-	clear(b.Records)
-	p.spare = Batch{Records: b.Records[:0], Actions: b.Actions[:0]}
+	p.spare = Batch{}
+	if n := len(b.Records); cap(b.Records) <= max(few, 4*n) {
+		clear(b.Records)
+		p.spare.Records = b.Records[:0]
+	}
+	if n := len(b.Actions); cap(b.Actions) <= max(few, 4*n) {
+		p.spare.Actions = b.Actions[:0]
+	}
 }
+
+// few records and actions are worth keeping room for.
+const few = 256
 
 // PendingRecords is how many records the next Take has.
 func (p *Plan) PendingRecords() int { return len(p.batch.Records) }
