@@ -28,32 +28,64 @@ type attemptContext struct {
 	state  atomic.Pointer[contextState]
 }
 
-// contextState is what an attemptContext became first: a real context, or ended
-// for a cause before anybody looked.
+// contextState is what an attemptContext became: a real context, one that has ended
+// for a cause before anybody looked, or one with a function to call then.
 type contextState struct {
 	real   context.Context //nolint:containedctx // it is a context itself
 	cancel context.CancelCauseFunc
 	cause  error
+	after  *afterFunc
 }
 
 // overState is that of attempts that are over, the commonest.
 var overState = &contextState{cause: context.Canceled}
 
-func (c *attemptContext) context() context.Context {
-	s := c.state.Load()
-	if s != nil && s.real != nil {
-		return s.real
+// lives reports whether nobody has looked at the context, nor ended it.
+func (s *contextState) lives() bool { return s == nil || s.after != nil }
+
+// afterFunc is a function to call when a context ends.
+type afterFunc struct {
+	f    func()
+	over atomic.Bool // it was called, or is not to be
+	next *afterFunc  // of the same context
+}
+
+func (a *afterFunc) call() {
+	if a.over.CompareAndSwap(false, true) {
+		a.f()
 	}
+}
+
+func (a *afterFunc) stop() bool { return a.over.CompareAndSwap(false, true) }
+
+// made returns the state with a real context.
+func (s *contextState) made(parent context.Context) *contextState {
 	made := &contextState{}
-	made.real, made.cancel = context.WithCancelCause(*c.parent)
-	if s != nil {
+	made.real, made.cancel = context.WithCancelCause(parent)
+	if !s.lives() {
 		made.cancel(s.cause)
 	}
-	if !c.state.CompareAndSwap(s, made) {
-		made.cancel(context.Canceled) // somebody else was faster
-		return c.context()
+	return made
+}
+
+func (c *attemptContext) context() context.Context {
+	for {
+		s := c.state.Load()
+		if s != nil && s.real != nil {
+			return s.real
+		}
+		made := s.made(*c.parent)
+		if !c.state.CompareAndSwap(s, made) {
+			made.cancel(context.Canceled) // somebody else was faster
+			continue
+		}
+		if s != nil {
+			for a := s.after; a != nil; a = a.next {
+				context.AfterFunc(made.real, a.call)
+			}
+		}
+		return made.real
 	}
-	return made.real
 }
 
 // end ends the context. The first cause stands.
@@ -65,8 +97,37 @@ func (c *attemptContext) end(cause error) {
 	if c.state.CompareAndSwap(nil, ended) {
 		return
 	}
-	if s := c.state.Load(); s.cancel != nil {
+	s := c.state.Load()
+	for ; s.lives(); s = c.state.Load() {
+		if !c.state.CompareAndSwap(s, ended) {
+			continue
+		}
+		for a := s.after; a != nil; a = a.next {
+			go a.call()
+		}
+		return
+	}
+	if s.cancel != nil {
 		s.cancel(cause)
+	}
+}
+
+// AfterFunc is context.AfterFunc for executors that look for this method: no real
+// context is made for them. The context of the run ends after those of attempts, so
+// it has nothing to say.
+func (c *attemptContext) AfterFunc(f func()) (stop func() bool) {
+	a := &afterFunc{f: f}
+	for {
+		s := c.state.Load()
+		if !s.lives() {
+			return context.AfterFunc(c.context(), f)
+		}
+		if s != nil {
+			a.next = s.after
+		}
+		if c.state.CompareAndSwap(s, &contextState{after: a}) {
+			return a.stop
+		}
 	}
 }
 
@@ -78,7 +139,7 @@ func (c *attemptContext) Value(key any) any { return c.context().Value(key) }
 
 func (c *attemptContext) Err() error {
 	switch s := c.state.Load(); {
-	case s == nil:
+	case s.lives():
 		return (*c.parent).Err()
 	case s.real != nil:
 		return s.real.Err()
