@@ -85,8 +85,12 @@ func (it *item) take(listing uint64, whole bool, now time.Time) bool {
 	if !whole && len(it.next) == 0 {
 		return false // it may be in what could not be read
 	}
-	changed := !slices.Equal(it.jobs, it.next) || it.listed <= it.since
-	it.jobs, it.next = it.next, it.jobs[:0:0]
+	changed := !slices.Equal(it.jobs, it.next)
+	if changed {
+		it.jobs = it.next
+	} // Else the texts that are there are those that calls of Run have too.
+	it.next = nil
+	changed = changed || it.listed <= it.since
 	it.listed = listing
 	if listing <= it.since {
 		return changed
