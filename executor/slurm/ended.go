@@ -18,11 +18,11 @@ func (r *run) ended(p picture) *outcome {
 		job.Text = "was ended by Slurm and started again"
 		return failure(&executor.LostError{Err: job})
 	case evidence.NoDir:
-		job.Text = fmt.Sprintf("cannot enter its working directory %s on %s", r.item.spec.dir,
-			rep.Node)
+		job.Text = fmt.Sprintf("cannot enter its working directory %s on %s",
+			r.e.workDir(r.a.Job), rep.Node)
 		return failure(job)
 	case evidence.NoOutput:
-		job.Text = fmt.Sprintf("cannot make its output file %s on %s", r.out.path, rep.Node)
+		job.Text = fmt.Sprintf("cannot make its output file %s on %s", r.file(&r.out), rep.Node)
 		return failure(job)
 	case evidence.Itself, evidence.Stopped, evidence.Limit:
 	}
@@ -100,7 +100,7 @@ func (r *run) deliver(res executor.Result) *outcome {
 			return failure(fmt.Errorf("slurm: output: %w", s.broken))
 		case s.unread != nil && res.Message == "":
 			res.Message = fmt.Sprintf("output that cannot be read here: it is in %s on %s: %v",
-				s.path, r.report.Node, s.unread)
+				r.file(s), r.report.Node, s.unread)
 		}
 	}
 	return r.result(res)

@@ -9,3 +9,6 @@ func Unwatched(e *Executor) *Executor {
 	e.keeper.unwatched = true
 	return e
 }
+
+// Clerks is how many attempts are looked at at the same time.
+const Clerks = clerks

@@ -25,16 +25,17 @@ const (
 )
 
 // An item is a key that calls of Run are about, as the keeper sees it. The fields
-// below group are guarded by keeper.mu.
+// below group are guarded by keeper.mu. Spec, args and group are of no use, and let
+// go, once Slurm has its job.
 type item struct {
 	key   string
 	store *store
-	spec  spec
+	spec  *spec
 	args  []string // of sbatch
 	// group is what items have in common that may be in one array.
 	group string
 
-	watchers []chan<- struct{} // one for each call of Run
+	watchers []*run // one for each call of Run
 	stage    stage
 	arrived  time.Time // here, to be submitted
 	names    []jobName // of all jobs that were submitted for it
@@ -68,11 +69,8 @@ type picture struct {
 
 // wake lets the calls of Run look again.
 func (it *item) wake() {
-	for _, w := range it.watchers {
-		select {
-		case w <- struct{}{}:
-		default: // it will look anyway
-		}
+	for _, r := range it.watchers {
+		r.poke()
 	}
 }
 

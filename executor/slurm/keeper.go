@@ -51,17 +51,17 @@ func (k *keeper) init(e *Executor) {
 	k.byGroup = map[string]*pile{}
 }
 
-// join adds a call of Run that is told of news by wake. The item is made, unless
-// there is one for its key.
-func (k *keeper) join(made *item, wake chan<- struct{}) *item {
-	it, watching := k.add(made, wake)
+// join adds a call of Run, which is looked at when there is news. The item is
+// made, unless there is one for its key.
+func (k *keeper) join(made *item, r *run) *item {
+	it, watching := k.add(made, r)
 	if watching != nil {
 		watching(it.store)
 	}
 	return it
 }
 
-func (k *keeper) add(made *item, wake chan<- struct{}) (*item, func(*store)) {
+func (k *keeper) add(made *item, r *run) (*item, func(*store)) {
 	key := made.key
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -79,7 +79,7 @@ func (k *keeper) add(made *item, wake chan<- struct{}) (*item, func(*store)) {
 			k.inQueue++
 		}
 	}
-	it.watchers = append(it.watchers, wake)
+	it.watchers = append(it.watchers, r)
 	if k.session == nil {
 		k.start()
 	}
@@ -96,14 +96,14 @@ func poke(c chan<- struct{}) {
 	}
 }
 
-// leave takes a call of Run away. The last one ends the session, and waits for
-// that.
-func (k *keeper) leave(it *item, wake chan<- struct{}) {
+// leave takes a call of Run away. With the last one a session is over, which is
+// then to be ended.
+func (k *keeper) leave(it *item, r *run) *session {
 	k.mu.Lock()
-	it.watchers = slices.DeleteFunc(it.watchers, func(w chan<- struct{}) bool { return w == wake })
+	defer k.mu.Unlock()
+	it.watchers = slices.DeleteFunc(it.watchers, func(w *run) bool { return w == r })
 	if len(it.watchers) > 0 {
-		k.mu.Unlock()
-		return
+		return nil
 	}
 	delete(k.items, it.key)
 	for _, n := range it.names {
@@ -117,11 +117,14 @@ func (k *keeper) leave(it *item, wake chan<- struct{}) {
 	s := k.session
 	if len(k.items) > 0 {
 		poke(s.submit) // there may be room now
-		k.mu.Unlock()
-		return
+		return nil
 	}
 	k.session = nil
-	k.mu.Unlock()
+	return s
+}
+
+// end waits until all that the session has started has ended.
+func (s *session) end() {
 	s.cancel()
 	<-s.stopped
 }

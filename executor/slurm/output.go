@@ -10,28 +10,46 @@ import (
 // A stream is an output of an attempt: a file that the job writes, and a writer
 // that wants it.
 type stream struct {
+	// path of the file. "": that of the key in its store, which thousands of runs
+	// need not keep.
 	path   string
-	w      io.Writer
-	at     int64 // so much is copied
-	broken error // of the writer, which is not called again
-	unread error // the file cannot be read, as of the last time
+	w      io.Writer // nil: nobody wants it
+	at     int64     // so much is copied
+	broken error     // of the writer, which is not called again
+	unread error     // the file cannot be read, as of the last time
 }
 
-// open sets the file. "" and the null device have nothing.
-func (s *stream) open(path string, w io.Writer) {
-	if path != os.DevNull && w != io.Discard {
-		s.path, s.w = path, w
+// open sets the file of an output. "" and the null device have nothing.
+func (r *run) open(s *stream, path string, w io.Writer) {
+	if path == "" || path == os.DevNull || w == io.Discard {
+		return
 	}
+	s.w = w
+	if path != r.file(s) {
+		s.path = path
+	}
+}
+
+// file is the path of the file of an output.
+func (r *run) file(s *stream) string {
+	if s.path != "" {
+		return s.path
+	}
+	stdout, stderr := outputFiles(r.store.path(outputsDir, r.a.Key))
+	if s == &r.err {
+		return stderr
+	}
+	return stdout
 }
 
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// copy hands on what is new.
-func (s *stream) copy() {
-	if s.path == "" || s.broken != nil {
+// copy hands on what is new in the file.
+func (s *stream) copy(path string) {
+	if s.broken != nil {
 		return
 	}
-	info, err := os.Stat(s.path)
+	info, err := os.Stat(path)
 	if err == nil && info.Size() <= s.at {
 		s.unread = nil
 		return
@@ -40,7 +58,7 @@ func (s *stream) copy() {
 	if err != nil {
 		return
 	}
-	f, err := os.Open(s.path)
+	f, err := os.Open(path)
 	if s.unread = err; err != nil {
 		return
 	}
@@ -67,6 +85,9 @@ func (s *stream) copy() {
 
 // copy hands on what is new of both outputs.
 func (r *run) copy() {
-	r.out.copy()
-	r.err.copy()
+	for _, s := range []*stream{&r.out, &r.err} {
+		if s.w != nil {
+			s.copy(r.file(s))
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/daggy-go/daggy/executor"
@@ -15,63 +16,40 @@ import (
 // and waits for its end. The package comment says what becomes of ctx, of the
 // output and of errors.
 func (e *Executor) Run(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
-	o := e.attempt(ctx, a)
-	return o.res, o.err
+	c := &call{e: e, ctx: ctx, a: a}
+	e.desk.enter(c)
+	c.goes.Wait()
+	e.desk.leave(c)
+	return c.outcome.res, c.outcome.err
 }
 
-// attempt keeps little on the stack: thousands of goroutines wait in it.
-func (e *Executor) attempt(ctx context.Context, a *executor.Attempt) *outcome {
-	r, o := e.begin(ctx, a)
-	if o == nil {
-		o = r.wait(ctx)
-		r.end()
-	}
-	return o
+// A call is a call of Run as far as it is made on the stack that waits, which is to
+// stay small: to make an object of several hundred bytes can take as much stack as
+// to read a file.
+type call struct {
+	e       *Executor
+	ctx     context.Context //nolint:containedctx // it is that of the call
+	a       *executor.Attempt
+	goes    sync.WaitGroup // until there is an outcome; a channel takes more memory
+	outcome *outcome
+	session *session // which ends with this call. Nil: none does
+	shift   *shift
+	run     *run // Nil: nobody has looked at it
+	// due, busy and outcome are guarded by desk.mu while the call goes on. Due: it is
+	// to be looked at, or it is over. Busy: it is looked at.
+	due, busy bool
 }
 
-func (r *run) end() {
-	r.unhook()
-	if r.tick != nil {
-		r.tick.Stop()
-	}
-	r.e.keeper.leave(r.item, r.wake)
-}
-
-// begin finds out what there is of the key. If that is no outcome, the run has
-// joined what the keeper does.
-func (e *Executor) begin(ctx context.Context, a *executor.Attempt) (*run, *outcome) {
-	if detached(ctx) {
-		return nil, failure(notStarted(ctx))
-	}
-	r, err := e.newRun(a)
-	if err != nil {
-		return nil, failure(err)
-	}
-	for {
-		o, known := r.begin(ctx)
-		if o != nil {
-			return nil, o
-		}
-		if known {
-			break
-		}
-		if o := r.unknown(ctx); o != nil {
-			return nil, o
-		}
-	}
-	r.item = e.keeper.join(r.item, r.wake)
-	r.unhook = context.AfterFunc(ctx, func() { poke(r.wake) })
-	return r, nil
-}
-
-// A run is one call of Run.
+// A run is what is known of an attempt whose call goes on. It belongs to who looks at
+// it.
 type run struct {
-	e     *Executor
-	a     *executor.Attempt
-	store *store
-	asked []string
-	wake  chan struct{}
-	item  *item
+	*call
+	joined bool // what the keeper does
+	// unknown: it waits until something is known of its job.
+	unknown bool
+	store   *store
+	asked   []string
+	item    *item
 	// claim is who has the key, as of the listing claimed.
 	claim   evidence.Claim
 	claimed uint64
@@ -93,13 +71,53 @@ type outcome struct {
 
 func failure(err error) *outcome { return &outcome{err: err} }
 
-// newRun looks at what is wrong with the job itself.
-func (e *Executor) newRun(a *executor.Attempt) (*run, error) {
+// turn is one look at the run, which goes on if there is no outcome.
+func (r *run) turn() *outcome {
+	if !r.joined {
+		if o := r.begin(); o != nil || r.unknown {
+			return o
+		}
+		r.item = r.e.keeper.join(r.item, r)
+		r.joined = true
+		r.hook()
+	}
+	return r.next()
+}
+
+// begin finds out what there is of the key. It is no outcome if the run has to wait
+// for that, or is to join what the keeper does.
+func (r *run) begin() *outcome {
+	switch {
+	case r.unknown && r.ctx.Err() != nil:
+		return failure(fmt.Errorf("slurm: %w; %s", context.Cause(r.ctx), r.said.Reason))
+	case r.item == nil && detached(r.ctx):
+		return failure(notStarted(r.ctx))
+	case r.item == nil:
+		if err := r.prepare(); err != nil {
+			return failure(err)
+		}
+	}
+	o, known := r.recall()
+	if o != nil {
+		return o
+	}
+	if r.unknown = !known; r.unknown {
+		r.missed()
+	} else if r.tick != nil {
+		r.tick.Stop()
+		r.tick = nil
+	}
+	return nil
+}
+
+// prepare looks at what is wrong with the job itself.
+func (r *run) prepare() error {
+	e, a := r.e, r.a
 	if e.badConfig != nil {
-		return nil, executor.Permanent(e.badConfig)
+		return executor.Permanent(e.badConfig)
 	}
 	if !safe(a.Key) {
-		return nil, executor.Permanent(fmt.Errorf("slurm: %q cannot be a key", a.Key))
+		return executor.Permanent(fmt.Errorf("slurm: %q cannot be a key", a.Key))
 	}
 	set, err := e.settingsOf(a.PoolOptions, e.defaults)
 	if err == nil {
@@ -109,48 +127,50 @@ func (e *Executor) newRun(a *executor.Attempt) (*run, error) {
 		err = set.take(a.Job, e.config.Grace)
 	}
 	if err != nil {
-		return nil, executor.Permanent(err)
+		return executor.Permanent(err)
 	}
 	s, err := e.store(set.uid)
 	if err != nil {
-		return nil, cannotWrite(err)
+		return cannotWrite(err)
 	}
 	sp, err := e.specOf(a, s, set)
 	if err != nil {
-		return nil, executor.Permanent(err)
+		return executor.Permanent(err)
 	}
-	r := &run{e: e, a: a, store: s, asked: set.asked(), wake: make(chan struct{}, 1)}
-	r.item = &item{key: a.Key, store: s, spec: sp, args: set.args()}
+	r.store, r.asked = s, set.asked()
+	r.item = &item{key: a.Key, store: s, spec: &sp, args: set.args()}
 	if e.config.ArraySize > 1 {
 		r.item.group = strings.Join(append([]string{a.Run, a.Task, s.dir}, r.item.args...), "\x00")
 	}
-	return r, nil
+	return nil
 }
 
-// unknown waits for a while until something is known of an attempt that was
-// submitted.
-func (r *run) unknown(ctx context.Context) *outcome {
-	text := fmt.Sprintf("its job %s was submitted and %s knows nothing of it: is that mounted, and"+
-		" the right directory?", r.a.Ref, r.store.dir)
-	r.say(executor.Status{Ref: r.a.Ref, Reason: text})
-	timer := time.NewTimer(r.e.config.Interval)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return failure(fmt.Errorf("slurm: %w; %s", context.Cause(ctx), text))
+// missed has the run wait for a while until something is known of an attempt that
+// was submitted.
+func (r *run) missed() {
+	r.say(executor.Status{Ref: r.a.Ref, Reason: fmt.Sprintf("its job %s was submitted and %s knows"+
+		" nothing of it: is that mounted, and the right directory?", r.a.Ref, r.store.dir)})
+	r.hook()
+	r.again()
+}
+
+// again has the run looked at after an interval.
+func (r *run) again() {
+	if r.tick == nil {
+		r.tick = time.AfterFunc(r.e.config.Interval, r.poke)
+	} else {
+		r.tick.Reset(r.e.config.Interval)
 	}
 }
 
-// begin looks at what earlier calls have left. It is not known what to do about an
-// attempt of which they should have left something.
-func (r *run) begin(ctx context.Context) (o *outcome, known bool) {
+// recall looks at what earlier calls have left. It is not known what to do about
+// an attempt of which they should have left something.
+func (r *run) recall() (o *outcome, known bool) {
 	old, known, err := r.store.spec(r.a.Key)
 	if err != nil {
 		return failure(fmt.Errorf("slurm: %w", err)), false
 	}
-	sp := &r.item.spec
+	sp := r.item.spec
 	r.item.stage = queued
 	if known {
 		// It was submitted, or nearly.
@@ -162,21 +182,21 @@ func (r *run) begin(ctx context.Context) (o *outcome, known bool) {
 		r.item.names = []jobName{n}
 		sp.stdout, sp.stderr = old.stdout, old.stderr
 	}
-	r.out.open(sp.stdout, r.a.Stdout)
+	r.open(&r.out, sp.stdout, r.a.Stdout)
 	if sp.stderr != sp.stdout {
-		r.err.open(sp.stderr, r.a.Stderr)
+		r.open(&r.err, sp.stderr, r.a.Stderr)
 	}
 	if !known && r.a.Resumed && r.a.Ref != "" {
 		if claim, err := r.store.claim(r.a.Key); err == nil && claim.Free() {
 			return nil, false
 		}
 	}
-	return r.settled(ctx, known), true
+	return r.settled(known), true
 }
 
 // settled reports the outcome of a key that needs nothing of Slurm: it has ended
 // before, or was closed, or is to be closed and was never submitted.
-func (r *run) settled(ctx context.Context, known bool) *outcome {
+func (r *run) settled(known bool) *outcome {
 	if err := r.look(); err != nil {
 		return failure(fmt.Errorf("slurm: %w", err))
 	}
@@ -189,7 +209,7 @@ func (r *run) settled(ctx context.Context, known bool) *outcome {
 	if r.report != nil && (!known || r.e.keeper.tells(r.asked)) {
 		return r.ended(picture{}) // unless Slurm has to be asked
 	}
-	if ctx.Err() == nil || known {
+	if r.ctx.Err() == nil || known {
 		return nil
 	}
 	shut, err := r.shut()
@@ -197,7 +217,7 @@ func (r *run) settled(ctx context.Context, known bool) *outcome {
 	case err != nil:
 		return failure(fmt.Errorf("slurm: %w", err))
 	case shut:
-		return failure(notStarted(ctx))
+		return failure(notStarted(r.ctx))
 	}
 	return nil
 }
@@ -227,30 +247,18 @@ func detached(ctx context.Context) bool {
 	return ctx.Err() != nil && errors.Is(context.Cause(ctx), executor.ErrDetach)
 }
 
-// wait looks again whenever there is news, until the attempt is over. A channel of
-// its own for each kind of news would double the stack that it waits with.
-func (r *run) wait(ctx context.Context) *outcome {
-	for {
-		if o := r.next(ctx); o != nil {
-			return o
-		}
-		<-r.wake
-	}
-}
-
-// next is one look. The end of ctx is noticed by it, since wake is told of that.
-func (r *run) next(ctx context.Context) *outcome {
-	if r.stopping == nil && ctx.Err() != nil {
-		if detached(ctx) {
+// next looks at what there is of a job. The end of ctx is noticed by it, since the
+// run is looked at then.
+func (r *run) next() *outcome {
+	if r.stopping == nil && r.ctx.Err() != nil {
+		if detached(r.ctx) {
 			return failure(fmt.Errorf("slurm: %w", executor.ErrDetach))
 		}
-		r.stopping = &stopping{cause: context.Cause(ctx)}
-		// From now on Slurm may have nothing to say.
-		r.tick = time.AfterFunc(r.e.config.Interval, func() { poke(r.wake) })
+		r.stopping = &stopping{cause: context.Cause(r.ctx)}
 	}
 	o := r.step()
-	if r.tick != nil {
-		r.tick.Reset(r.e.config.Interval)
+	if r.stopping != nil {
+		r.again() // from now on Slurm may have nothing to say
 	}
 	return o
 }

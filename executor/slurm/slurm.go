@@ -114,6 +114,7 @@ type Executor struct {
 	defaults  settings
 	badConfig error
 	keeper    keeper
+	desk      desk
 
 	mu      sync.Mutex // guards what follows
 	stores  map[int]*store

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/internal/invocation"
 )
@@ -107,14 +108,11 @@ func (e *Executor) specOf(a *executor.Attempt, s *store, set settings) (spec, er
 	}
 	sp := spec{
 		key:   a.Key,
-		dir:   a.Job.WorkDir,
+		dir:   e.workDir(a.Job),
 		limit: a.Job.TimeLimit,
 		grace: e.config.Grace,
 		env:   invocation.LastOfEach(slices.Concat(e.inherited, a.Environ())),
 		argv:  argv,
-	}
-	if !filepath.IsAbs(sp.dir) {
-		sp.dir = filepath.Join(e.dir, sp.dir)
 	}
 	sp.stdout, sp.stderr = s.outputs(a, set)
 	for _, word := range append(append([]string{sp.dir, sp.stdout}, sp.env...), sp.argv...) {
@@ -126,6 +124,14 @@ func (e *Executor) specOf(a *executor.Attempt, s *store, set settings) (spec, er
 	return sp, nil
 }
 
+// workDir is the directory that a job enters.
+func (e *Executor) workDir(job dag.Job) string {
+	if filepath.IsAbs(job.WorkDir) {
+		return job.WorkDir
+	}
+	return filepath.Join(e.dir, job.WorkDir)
+}
+
 // outputs are the files that take the output. One that nobody wants is not kept,
 // and one writer for both gets both in the order in which they are written.
 func (s *store) outputs(a *executor.Attempt, set settings) (stdout, stderr string) {
@@ -133,7 +139,7 @@ func (s *store) outputs(a *executor.Attempt, set settings) (stdout, stderr strin
 	if set.tmpDir != "" {
 		base = filepath.Join(set.tmpDir, a.Key)
 	}
-	stdout, stderr = base+".stdout", base+".stderr"
+	stdout, stderr = outputFiles(base)
 	if invocation.Joined(a.Stdout, a.Stderr) {
 		stderr = stdout
 	}
@@ -145,3 +151,5 @@ func (s *store) outputs(a *executor.Attempt, set settings) (stdout, stderr strin
 	}
 	return stdout, stderr
 }
+
+func outputFiles(base string) (stdout, stderr string) { return base + ".stdout", base + ".stderr" }

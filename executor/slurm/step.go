@@ -78,7 +78,7 @@ func (r *run) failed(err error) *outcome {
 	case shut:
 		return failure(err)
 	}
-	poke(r.wake)
+	r.poke()
 	return nil
 }
 

@@ -120,7 +120,6 @@ func (r *run) killed() bool { return r.stopping != nil && r.stopping.killed }
 func (r *run) scancel(id string, ask bool) {
 	s := r.stopping
 	s.busy.Store(true)
-	wake := r.wake
 	r.e.keeper.scancel(id, ask, func(err error) {
 		if err != nil {
 			s.failed.Store(oneLine(err.Error()))
@@ -128,6 +127,6 @@ func (r *run) scancel(id string, ask bool) {
 			s.ok.Store(true)
 		}
 		s.busy.Store(false)
-		poke(wake)
+		r.poke()
 	})
 }

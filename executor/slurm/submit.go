@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -132,14 +133,24 @@ func (e *Executor) sbatch(ctx context.Context, it *item, name string, n int) (An
 // it outlives a power cut: an attempt that was submitted is found again.
 func (k *keeper) write(batch []*item, name string) error {
 	var g errgroup.Group
-	g.SetLimit(writers)
-	for i, it := range batch {
-		sp := it.spec
-		if len(batch) > 1 {
-			sp.batch, sp.index = name, i
-		}
+	var next atomic.Int64
+	for range min(writers, len(batch)) {
 		g.Go(func() error {
-			return it.store.create(it.store.path(jobsDir, it.key), sp.encode())
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(batch) {
+					return nil
+				}
+				it := batch[i]
+				sp := *it.spec
+				if len(batch) > 1 {
+					sp.batch, sp.index = name, i
+				}
+				err := it.store.create(it.store.path(jobsDir, it.key), sp.encode())
+				if err != nil {
+					return err
+				}
+			}
 		})
 	}
 	s := batch[0].store
@@ -187,6 +198,7 @@ func (k *keeper) submissionEnded(batch []*item, s evidence.Submission, id, words
 	case evidence.Accepted:
 		k.settle(batch, func(it *item) {
 			it.stage = submitted
+			it.spec, it.args, it.group = nil, nil, ""
 			ref := id
 			if n := it.name(); n.index >= 0 {
 				ref = fmt.Sprintf("%s_%d", id, n.index)
