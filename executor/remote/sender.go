@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"time"
 
@@ -46,6 +47,8 @@ func (n *node) send(ctx context.Context, p *endpoint) {
 		timer.Reset(wait)
 		select {
 		case <-n.kick:
+			// What others are about to add had better be in the same request.
+			runtime.Gosched()
 		case <-timer.C:
 		case <-ctx.Done():
 			return

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/daggy-go/daggy/dag"
@@ -20,6 +21,13 @@ type stream struct {
 	found   []change
 	buf     []byte
 	cap     wire.Capacity // that was told last
+	// paced: capacity was told just now, and is told again in a while.
+	paced atomic.Bool
+	// lag wakes it for what is told with something else, or in a moment. Agent.mu
+	// guards it, and lagging: it is about to.
+	lag     *time.Timer
+	lagging bool
+	gathering
 }
 
 // A change is an attempt that has one.
@@ -35,11 +43,28 @@ func (st *stream) wake() {
 	}
 }
 
+// wakeSoon is wake for a change that a client acts on. Agent.mu is held.
+func (st *stream) wakeSoon() {
+	if st.news++; st.news >= st.enough {
+		st.wake()
+	}
+}
+
+// wakeLater is wake for a change that is told with others, or in a moment. Agent.mu
+// is held.
+func (st *stream) wakeLater() {
+	if !st.lagging && st.enough <= 1 {
+		st.lagging = true
+		st.lag.Reset(lagTime)
+	}
+}
+
 // Limits of streams.
 const (
 	pingPause     = 10 * time.Second // between lines, at most
 	writePatience = 30 * time.Second
 	capacityPause = 50 * time.Millisecond
+	lagTime       = 10 * time.Millisecond
 	chunk         = 256 // changes that are written together
 )
 
@@ -50,6 +75,8 @@ func (a *Agent) serveResults(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	st := &stream{signal: make(chan struct{}, 1)}
+	st.lag = time.AfterFunc(lagTime, st.wake)
+	defer st.lag.Stop()
 	if text := r.URL.Query().Get("after"); text != "" && r.URL.Query().Get("start") == a.start {
 		var err error
 		if st.after, err = strconv.ParseUint(text, 10, 64); err != nil {
@@ -59,7 +86,11 @@ func (a *Agent) serveResults(w http.ResponseWriter, r *http.Request) {
 	}
 	hello := a.join(by, st)
 	defer a.leave(st)
-	stop := a.allocator.Notify(func() { st.wake() })
+	stop := a.allocator.Notify(func() {
+		if !st.paced.Load() {
+			st.wake()
+		}
+	})
 	defer stop()
 	w.Header()["Content-Type"] = typeNDJSON
 	w.WriteHeader(http.StatusOK)
@@ -99,28 +130,36 @@ func (a *Agent) stream(
 	defer ping.Stop()
 	pace := time.NewTimer(0) // of capacity
 	defer pace.Stop()
-	paced := false
+	gather := time.NewTimer(gatherTime)
+	defer gather.Stop()
+	timely := true
 	for {
-		a.collect(st)
+		a.collect(st, timely)
+		timely = true
 		for more := true; more; {
 			more = a.write(st)
-			if !paced && !more {
-				paced = a.tellCapacity(st)
-				if paced {
-					pace.Reset(capacityPause)
-				}
+			if !more && !st.paced.Load() && a.tellCapacity(st) {
+				st.paced.Store(true)
+				pace.Reset(capacityPause)
 			}
 			if !send(w, rc, st) {
 				return
 			}
 		}
 		ping.Reset(pingPause)
+		var gathered <-chan time.Time
+		if st.enough > 1 {
+			gather.Reset(gatherTime)
+			gathered = gather.C
+		}
 		select {
+		case <-gathered:
+			timely = false
 		case <-st.signal:
 			// What else is about to end had better be in the same write.
 			runtime.Gosched()
 		case <-pace.C:
-			paced = false
+			st.paced.Store(false)
 		case <-ping.C:
 			st.buf, _ = (&wire.Event{Ping: true}).Append(st.buf)
 		case <-r.Context().Done():
@@ -152,11 +191,17 @@ func patiently(rc *http.ResponseController) {
 	_ = rc.SetWriteDeadline(time.Now().Add(writePatience))
 }
 
-// collect finds what has changed since the last time, in order.
-func (a *Agent) collect(st *stream) {
+// collect finds what has changed since the last time, in order. Timely: it was not
+// because gatherTime was over.
+func (a *Agent) collect(st *stream, timely bool) {
 	st.found = st.found[:0]
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if st.lagging {
+		st.lagging = false
+		st.lag.Stop()
+	}
+	st.collected(a.open, timely)
 	for at := st.session.last; at != nil && at.rev > st.after; at = at.prev {
 		st.found = append(st.found, change{at, at.rev})
 	}

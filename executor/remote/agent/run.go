@@ -156,7 +156,7 @@ func (c *call) reported(st executor.Status) {
 		at.node = cut(st.Node)
 	}
 	at.reason = cut(st.Reason)
-	a.touch(at)
+	a.touchLater(at)
 }
 
 // left deals with attempts that are not over when the call is. It reports whether

@@ -99,6 +99,15 @@ func (a *Agent) touch(at *attempt) {
 	at.tell()
 }
 
+// touchLater is touch for what is told with something else, or in a moment.
+func (a *Agent) touchLater(at *attempt) {
+	a.place(at)
+	for st := range at.session.streams {
+		st.wakeLater()
+	}
+	at.tell()
+}
+
 // tell wakes those who wait for something new of an attempt. a.mu is held.
 func (at *attempt) tell() {
 	for _, c := range at.changed {
@@ -117,7 +126,7 @@ func (a *Agent) place(at *attempt) {
 
 func (s *session) wake() {
 	for st := range s.streams {
-		st.wake()
+		st.wakeSoon()
 	}
 }
 
