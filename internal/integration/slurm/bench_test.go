@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -188,11 +187,10 @@ func BenchmarkChain(b *testing.B) {
 	b.ReportMetric(sum.Seconds()*1000/float64(b.N*(n-1)), "ms-mean")
 }
 
-// BenchmarkQueue measures what 5,000 jobs in the queue cost an engine, beside
-// 5,000 attempts of an executor that does nothing.
+// BenchmarkQueue measures what an engine takes for 5,000 jobs in the queue: memory,
+// all in all, and processor time.
 func BenchmarkQueue(b *testing.B) {
 	const n = 5000
-	const watched = 30 * time.Second
 	cluster := count(servertest.StartSlurm(b, servertest.SlurmConfig{}))
 	d := &dag.DAG{Parameters: dag.Parameters{"N": numbers(n)}, Tasks: []dag.Task{{
 		Name: "many", Job: dag.Job{
@@ -201,60 +199,39 @@ func BenchmarkQueue(b *testing.B) {
 		},
 	}}}
 	for b.Loop() {
-		var waiting atomic.Int32
-		nothing := executor.RunFunc(
-			func(ctx context.Context, a *executor.Attempt) (executor.Result, error) {
-				a.Report(executor.Status{Ref: "1_23", Reason: "it waits"})
-				waiting.Add(1)
-				<-ctx.Done()
-				return executor.Result{}, nil
-			})
-		without := costs(b, nothing, d, func() bool { return waiting.Load() == n }, 0)
 		c := cluster.config(b.TempDir())
 		c.Interval = slurm.DefaultInterval
-		with := costs(b, slurm.New(c), d, func() bool {
+		benchQueue(b, slurm.New(c), d, func() bool {
 			out, err := cluster.Output(b.Context(), "squeue", "--noheader", "--array")
 			return err == nil && strings.Count(out, "\n") == n
-		}, watched)
-		b.ReportMetric(float64(with.memory-without.memory)/1e6, "MB-added")
-		b.ReportMetric(float64(with.memory)/1e6, "MB-all")
-		b.ReportMetric(100*with.cpu.Seconds()/watched.Seconds(), "%-of-a-core")
+		})
 	}
 }
 
-// A cost is what an engine has in memory, and the processor time that it took
-// while it was watched.
-type cost struct {
-	memory int64
-	cpu    time.Duration
-}
-
-// costs runs d until it is ready, and looks at it for some time.
-func costs(
-	b *testing.B, e executor.Executor, d *dag.DAG, ready func() bool, watched time.Duration,
-) cost {
+// benchQueue runs d until all is queued, and looks at that for some time.
+func benchQueue(b *testing.B, e executor.Executor, d *dag.DAG, queued func() bool) {
 	b.Helper()
+	const watched = 30 * time.Second
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	r := runner.Runner{Executor: e, MaxRunning: slurm.DefaultMaxQueued}
 	h, err := r.Start(ctx, d)
 	require.NoError(b, err)
-	for !ready() {
+	for !queued() {
 		time.Sleep(time.Second) //nolint:forbidigo // it measures
 	}
 	time.Sleep(2 * slurm.DefaultInterval) //nolint:forbidigo // until it is at rest
 	before := processor(b)
 	time.Sleep(watched) //nolint:forbidigo // it measures
-	c := cost{cpu: processor(b) - before}
+	b.ReportMetric(100*(processor(b)-before).Seconds()/watched.Seconds(), "%-of-a-core")
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	c.memory = int64(m.HeapAlloc + m.StackInuse)
+	b.ReportMetric(float64(m.HeapAlloc+m.StackInuse)/1e6, "MB")
 	cancel()
 	_, err = h.Wait(b.Context())
 	require.Error(b, err)
-	return c
 }
 
 // processor is the time that this process has taken, without its children's.
