@@ -61,14 +61,18 @@ func TestPanicsAndGoexitFailTheAttempt(t *testing.T) { // R4
 			panic("boom")
 		case "exits":
 			runtime.Goexit()
+		case "both":
+			defer panic("boom")
+			runtime.Goexit()
 		}
 		return result{}, nil
 	}}
 	for _, ex := range []executor.Executor{ex, lasting{ex}} {
 		report, err := (&runner.Runner{Executor: ex, MaxRunning: 1}).Run(t.Context(),
-			tasks(task("panics"), task("exits"), task("fine")))
+			tasks(task("panics"), task("exits"), task("both"), task("fine")))
 		require.Equal(t, map[string]runner.State{
-			"panics": runner.Failed, "exits": runner.Failed, "fine": runner.Completed,
+			"panics": runner.Failed, "exits": runner.Failed, "both": runner.Failed,
+			"fine": runner.Completed,
 		}, states(report))
 		require.Error(t, err)
 		for r := range report.Tasks() {

@@ -84,7 +84,9 @@ func (e *engine) serve(w *workers, m *arena, now time.Time) bool {
 			e.attend(w, a, m.crowd)
 			return again
 		}
-		e.execute(w, a)
+		if !e.execute(w, a) {
+			return false
+		}
 		end := e.clock.now()
 		m.took(end.Sub(now))
 		if now = e.conclude(w, a, end, m); !e.carryOn(w, a, m) {
@@ -115,8 +117,9 @@ func (e *engine) carryOn(w *workers, a *attempt, m *arena) bool {
 // start: goroutines that end are used again, with stacks as large as is usual.
 func (e *engine) attend(w *workers, a *attempt, crowd int) {
 	go func() {
-		e.execute(w, a)
-		e.attended(w, a, crowd)
+		if e.execute(w, a) {
+			e.attended(w, a, crowd)
+		}
 	}()
 }
 
@@ -156,29 +159,28 @@ func (e *engine) take(w *workers, m *arena) *attempt {
 	}
 }
 
-// execute runs an attempt that was prepared, and makes an error of a panic. All of
-// it is in one frame, for that stays on the stack of whoever waits.
-func (e *engine) execute(w *workers, a *attempt) {
-	returned := false
+// execute runs an attempt that was prepared. All of it is in one frame, for that
+// stays on the stack of whoever waits. It reports false if the executor panicked or
+// called runtime.Goexit: then the attempt is over, and so is this worker.
+func (e *engine) execute(w *workers, a *attempt) (returned bool) {
 	defer func() {
-		if returned {
-			return
+		if !returned {
+			e.replaceWorker(w, a, recover())
 		}
-		if v := recover(); v != nil {
-			a.err = &executor.PanicError{Value: v, Stack: debug.Stack()}
-			return
-		}
-		e.replaceWorker(w, a)
 	}()
 	a.result, a.err = nil, nil
 	a.receive(w.executor.Run(a.ctx, &a.Attempt))
-	returned = true
+	return true
 }
 
-// replaceWorker is called when the executor called runtime.Goexit, with which
-// this goroutine ends (R4).
-func (e *engine) replaceWorker(w *workers, a *attempt) {
-	a.err = &executor.PanicError{Value: "runtime.Goexit was called", Stack: debug.Stack()}
+// replaceWorker makes an error of a panic (R4). With runtime.Goexit this goroutine
+// ends. It may have been called before a panic too: nobody can tell, and who
+// recovers does not keep the goroutine.
+func (e *engine) replaceWorker(w *workers, a *attempt, panicked any) {
+	if panicked == nil {
+		panicked = "runtime.Goexit was called"
+	}
+	a.err = &executor.PanicError{Value: panicked, Stack: debug.Stack()}
 	e.conclude(w, a, e.clock.now(), new(arena))
 	if a.abandoned {
 		e.returned()
