@@ -203,9 +203,10 @@ func (l *Log) write(group []*batch) (place, error) {
 	n, err := seg.file.WriteAt(buf, seg.end)
 	if err != nil {
 		seg.unknow(group)
-		if cut := seg.file.Truncate(seg.end); cut == nil && n < len(buf) {
+		if cut := seg.file.Truncate(seg.end); cut == nil && !isBlank(buf[n:]) {
 			seg.size = seg.end
-			return place{}, err // for want of room, as a rule; not all of it is there
+			// For want of space, as a rule. Not all of it is there: zeros might be.
+			return place{}, err
 		}
 	} else {
 		seg.widen(seg.end+int64(len(buf)), l.segmentSize)

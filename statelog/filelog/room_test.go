@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/daggy-go/daggy/statelog"
 )
 
 // A segment has room for what is to come while it is written to, and none when it
@@ -103,6 +105,36 @@ func TestNoSpaceForRoom(t *testing.T) {
 	for seed := range uint64(5) {
 		again := openOn(t, d.crash(rand.New(rand.NewPCG(seed, 0))))
 		require.Len(t, read(t, again, "run"), int(after))
+		require.NoError(t, again.Close())
+	}
+	require.NoError(t, log.Close())
+}
+
+// L5: zeros that could not be written are in the room all the same. The commit may
+// be whole then, so it is void here and goes elsewhere.
+func TestZerosThatWereNotWritten(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	log, err := open(t.Context(), "/log", d, Config{})
+	require.NoError(t, err)
+	recs := []statelog.Record{{Kind: statelog.Done, Output: make([]byte, 100)}}
+	after := appendTo(t, log, "run", 0, 1)
+	before := log.current.end
+	after, err = log.Append(t.Context(), "run", after, recs)
+	require.NoError(t, err)
+	size := log.current.end - before
+	d.fault = func(op, name string) (int, error) {
+		if op == "write" && name == segmentName(1) {
+			return int(size) - 100, syscall.EIO
+		}
+		return 0, nil
+	}
+	if end, err := log.Append(t.Context(), "run", after, recs); err == nil {
+		after = end
+	}
+	for seed := range uint64(500) {
+		again := openOn(t, d.crash(rand.New(rand.NewPCG(seed, 0))))
+		require.Len(t, read(t, again, "run"), int(after), "seed %d", seed)
 		require.NoError(t, again.Close())
 	}
 	require.NoError(t, log.Close())
