@@ -4,13 +4,19 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/daggy-go/daggy/executor"
 )
 
 // clerks is how many calls of Run are looked at at the same time, as long as that
-// takes no time.
-const clerks = 32
+// takes no time. Where none of them gets on for so long as stuck, there are more, up to
+// mostClerks: each may take a thread, of which a program has 10,000.
+const (
+	clerks     = 32
+	mostClerks = 4096
+	stuck      = 5 * time.Second
+)
 
 // A desk is where calls of Run are looked at. The calls themselves only wait:
 // thousands do, for hours, and a stack on which files were read and texts made has
@@ -33,8 +39,11 @@ type shift struct {
 	over    bool
 	more    int // clerks in the place of those that are stuck
 	looks   int // that have ended
-	seen    int // looks, as of the last relieve
 	clerks  sync.WaitGroup
+	// relief calls relieve. Nil: no call has waited for a clerk. Seen is the number of
+	// looks when it was set.
+	relief *time.Timer
+	seen   int
 }
 
 // enter adds a call of Run. It is made on the stack that waits, so it does little.
@@ -60,6 +69,9 @@ func (d *desk) leave(c *call) {
 	if last {
 		c.shift.over = true
 		c.shift.news.Broadcast()
+		if c.shift.relief != nil {
+			c.shift.relief.Stop()
+		}
 	}
 	d.mu.Unlock()
 	if last {
@@ -105,25 +117,6 @@ func (c *call) grab() bool {
 	return true
 }
 
-// relieve is called from time to time. If no look has ended since the last time,
-// what the clerks look at is in files, or with writers, that take for ever: others
-// are looked at by further clerks.
-func (d *desk) relieve() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.calls == 0 {
-		return
-	}
-	s := d.shift
-	if len(s.due) > 0 && s.looks == s.seen {
-		s.more += clerks
-		for range min(clerks, len(s.due)) {
-			s.hire()
-		}
-	}
-	s.seen = s.looks
-}
-
 // add has a call looked at, with mu held.
 func (s *shift) add(c *call) {
 	s.due = append(s.due, c)
@@ -132,7 +125,34 @@ func (s *shift) add(c *call) {
 		s.news.Signal()
 	case s.working < clerks+s.more:
 		s.hire()
+	case s.relief == nil:
+		s.wait()
 	}
+}
+
+// wait has relieve called in a while, with mu held.
+func (s *shift) wait() {
+	s.seen = s.looks
+	s.relief = time.AfterFunc(stuck, s.relieve)
+}
+
+// relieve is called while calls wait for a clerk. If no look has ended in all that
+// time, what the clerks look at is in files, or with writers, that take for ever:
+// others are looked at by further clerks.
+func (s *shift) relieve() {
+	s.desk.mu.Lock()
+	defer s.desk.mu.Unlock()
+	s.relief = nil
+	if s.over || len(s.due) == 0 {
+		return
+	}
+	if s.looks == s.seen && s.working < mostClerks {
+		s.more += clerks
+		for range min(clerks, len(s.due)) {
+			s.hire()
+		}
+	}
+	s.wait()
 }
 
 func (s *shift) hire() {

@@ -98,6 +98,40 @@ func TestStuck(t *testing.T) {
 	})
 }
 
+// Nor do those whose jobs ended before: nothing is listed for them.
+func TestStuckWithWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e, dir := setup(t, &script{})
+		require.NoError(t, e.Validate(dag.Command("true")))
+		release := make(chan struct{})
+		const n = 3 * slurm.Clerks
+		var stuck, ended atomic.Int32
+		for i := range n {
+			a := attempt(fmt.Sprint("key-", i), dag.Command("true"))
+			a.OnReport = func(executor.Status) {
+				stuck.Add(1)
+				<-release
+			}
+			write(t, dir, "exits", a.Key, reportOf1(a.Key, 0, "-"))
+			go func() {
+				_, _ = e.Run(t.Context(), a)
+				ended.Add(1)
+			}()
+		}
+		pass(time.Second)
+		require.EqualValues(t, slurm.Clerks, stuck.Load())
+		write(t, dir, "exits", "good", reportOf1("good", 0, "-"))
+		good := begin(t, e, attempt("good", dag.Command("true")))
+		pass(10 * slurm.DefaultInterval)
+		require.True(t, good.over())
+		require.NoError(t, good.err)
+		close(release)
+		synctest.Wait()
+		require.EqualValues(t, n, ended.Load())
+	})
+}
+
 // A run that is looked at when it is told to let go is not looked at by two.
 func TestDetachWhileLookedAt(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,6 @@ func (k *keeper) list(ctx context.Context) {
 			wait = interval
 		}
 		k.setDown(err)
-		k.e.desk.relieve()
 		k.askAccounting(ctx)
 		k.reports()
 		timer.Reset(wait)
