@@ -59,7 +59,7 @@ type Log struct {
 	buf        []byte
 
 	unlock   func() error
-	pruning  sync.Mutex // held by who prunes
+	pruning  sync.Mutex // held by who prunes or closes
 	closing  sync.Once
 	closeErr error
 }
@@ -123,7 +123,7 @@ func (l *Log) Dir() string { return l.dir }
 
 func (l *Log) path(name string) string { return filepath.Join(l.dir, name) }
 
-// Close waits for the Append that is under way and lets go of the directory. What
+// Close waits for what is under way, Reads aside, and lets go of the directory. What
 // was appended is durable without it. It may be called more than once, and
 // returns the same error then.
 func (l *Log) Close() error {
@@ -138,6 +138,8 @@ func (l *Log) close() error {
 	}
 	l.closed = true
 	l.mu.Unlock()
+	l.pruning.Lock() // it may be at files that are another's as soon as it is unlocked
+	defer l.pruning.Unlock()
 	err := l.mark()
 	return errors.Join(err, l.closeFiles(), l.unlock())
 }

@@ -1,6 +1,7 @@
 package filelog
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -153,4 +154,27 @@ func TestPruneWhileAppending(t *testing.T) {
 	check(openOn(t, d.crash(rand.New(rand.NewPCG(1, 1)))))
 	require.NoError(t, log.Close())
 	check(openOn(t, d))
+}
+
+// Close waits for a Prune, which alters what Close looks at.
+func TestCloseWhilePruning(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		log := openOn(t, newDisk())
+		for i := range 5 {
+			run := fmt.Sprint("run ", i)
+			closeRun(t, log, run, appendTo(t, log, run, 0, 20))
+		}
+		appendTo(t, log, "long", 0, 1)
+		var g errgroup.Group
+		g.Go(func() error {
+			_, err := log.Prune(t.Context(), everything)
+			if errors.Is(err, ErrClosed) {
+				return nil
+			}
+			return err
+		})
+		g.Go(log.Close)
+		require.NoError(t, g.Wait())
+	}
 }
