@@ -60,6 +60,7 @@ type Log struct {
 
 	unlock   func() error
 	pruning  sync.Mutex // held by who prunes or closes
+	sweeping sync.Mutex // held by who removes garbage or closes
 	closing  sync.Once
 	closeErr error
 }
@@ -138,8 +139,11 @@ func (l *Log) close() error {
 	}
 	l.closed = true
 	l.mu.Unlock()
-	l.pruning.Lock() // it may be at files that are another's as soon as it is unlocked
+	// Files must not be removed any more when they may be another's.
+	l.pruning.Lock()
 	defer l.pruning.Unlock()
+	l.sweeping.Lock()
+	defer l.sweeping.Unlock()
 	err := l.mark()
 	return errors.Join(err, l.closeFiles(), l.unlock())
 }

@@ -24,12 +24,21 @@ func (l *Log) discardSegment(s *segment) {
 	}
 }
 
-// sweep removes the garbage. What it cannot remove is left to the next time.
+// sweep removes the garbage. What it cannot remove is left to the next time, and all
+// of it to who opens the log next if it is closed.
 func (l *Log) sweep() {
+	l.sweeping.Lock()
+	defer l.sweeping.Unlock()
 	l.mu.Lock()
-	g := l.garbage
+	g, closed := l.garbage, l.closed
 	l.garbage = garbage{}
 	l.mu.Unlock()
+	if closed {
+		for _, s := range g.segments {
+			s.close()
+		}
+		return
+	}
 	l.removeSides(g.sides)
 	var gone, left []*segment
 	for _, s := range g.segments {
@@ -54,11 +63,15 @@ func (l *Log) sweep() {
 
 // remove closes and removes the file.
 func (s *segment) remove(fs fileSystem) error {
+	s.close()
+	return fs.Remove(s.name())
+}
+
+func (s *segment) close() {
 	if s.file != nil {
 		_ = s.file.Close() // it was synced or is of no use
 		s.file = nil
 	}
-	return fs.Remove(s.name())
 }
 
 // bury notes that a segment will not come back.

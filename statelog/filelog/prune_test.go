@@ -3,7 +3,10 @@ package filelog
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -177,4 +180,29 @@ func TestCloseWhilePruning(t *testing.T) {
 		g.Go(log.Close)
 		require.NoError(t, g.Wait())
 	}
+}
+
+// A Read that outlives the log removes nothing of the directory, which may be
+// another's by then.
+func TestReadOutlivesLog(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	log := openOn(t, d)
+	after := appendTo(t, log, "long", 0, 2)
+	closeRun(t, log, "run", appendTo(t, log, "run", 0, 30))
+	next, stop := iter.Pull2(log.Read(t.Context(), "long", 0))
+	defer stop()
+	_, err, ok := next()
+	require.True(t, ok)
+	require.NoError(t, err)
+	_, err = log.Prune(t.Context(), everything)
+	require.NoError(t, err)
+	require.Contains(t, d.names, segmentName(1), "it is read")
+	require.NoError(t, log.Close())
+	again := openOn(t, d)
+	there := slices.Sorted(maps.Keys(d.names))
+	stop()
+	require.Equal(t, there, slices.Sorted(maps.Keys(d.names)))
+	require.Len(t, read(t, again, "long"), int(after))
+	require.NoError(t, again.Close())
 }
