@@ -216,7 +216,7 @@ func (l *Log) write(group []*batch) (place, error) {
 	}
 	// What is beyond end may be on the disk or not, and will be or not. All of it
 	// is still in memory, and the next segment says that it does not count here.
-	seg.poisoned = true
+	l.giveUp(seg)
 	l.logger.Error("cannot write to a segment, it is given up",
 		slog.String("path", l.path(seg.name())), slog.Any("err", err))
 	at, again := l.startSegment(group)
@@ -224,6 +224,13 @@ func (l *Log) write(group []*batch) (place, error) {
 		return place{}, errors.Join(statelog.ErrAmbiguous, err, again)
 	}
 	return at, nil
+}
+
+// giveUp has nothing written to a segment any more.
+func (l *Log) giveUp(s *segment) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.poisoned = true
 }
 
 // full reports whether the next commit begins a new segment.
@@ -298,6 +305,10 @@ func (l *Log) startSegment(group []*batch) (place, error) {
 	buf := l.assemble(seg, group, segmentHead)
 	seg.appendHeader(buf[:0])
 	if err := l.create(seg, buf); err != nil {
+		if before := l.current; before != nil && errors.Is(err, statelog.ErrAmbiguous) {
+			// After a crash the new one may be there and say where this one ends.
+			l.giveUp(before)
+		}
 		return place{}, err
 	}
 	if before := l.current; before != nil && !before.poisoned {

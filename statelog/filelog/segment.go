@@ -96,7 +96,8 @@ type segment struct {
 	// size of the file: what is beyond end is room, see widen. Of who commits.
 	size int64
 	// poisoned: a write or a sync of it failed so that nobody knows what is
-	// beyond end. Nothing is ever written to it again.
+	// beyond end, or whether the next segment is there. Nothing is ever written to
+	// it again. Like end.
 	poisoned bool
 	// known has the runs that are introduced.
 	known map[uint64]bool

@@ -140,6 +140,31 @@ func TestVoidSegment(t *testing.T) {
 	require.NoError(t, again.Close())
 }
 
+// L5: a segment that may be there after a crash, for its directory could not be
+// synced, does not end the one before if that is gone on with.
+func TestSegmentThatMayBeThere(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		d := newDisk()
+		log := openOn(t, d)
+		after := appendTo(t, log, "run", 0, 1)
+		d.fault = func(op, _ string) (int, error) {
+			if op == "syncdir" {
+				return 0, syscall.EIO
+			}
+			return 0, nil
+		}
+		_, err := log.Append(t.Context(), "run", after, intents(50))
+		require.ErrorIs(t, err, statelog.ErrAmbiguous)
+		d.fault = nil
+		after = appendTo(t, log, "run", after, 1)
+		again := openOn(t, d.crash(rand.New(rand.NewPCG(seed, 0))))
+		require.Len(t, read(t, again, "run"), int(after), "seed %d", seed)
+		require.NoError(t, again.Close())
+		require.NoError(t, log.Close())
+	}
+}
+
 // L5: a disk that is full makes Append fail and adds nothing. When there is room
 // again, it goes on.
 func TestFullDisk(t *testing.T) {
