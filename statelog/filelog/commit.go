@@ -351,6 +351,10 @@ func (l *Log) create(seg *segment, content []byte) error {
 	}
 	// It may be there after a crash, unless the next segment is there too and says
 	// that it is void.
-	_ = l.fs.Remove(seg.name())
+	if l.fs.Remove(seg.name()) != nil {
+		l.mu.Lock()
+		l.void = true
+		l.mu.Unlock()
+	}
 	return errors.Join(statelog.ErrAmbiguous, err, f.Close())
 }

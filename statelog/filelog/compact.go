@@ -77,6 +77,9 @@ func (l *Log) candidates() []*segment {
 	used := l.used()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.void {
+		return nil // what is void is so only because the one after it says so
+	}
 	var some []*segment
 	for i, s := range l.segments {
 		if i == len(l.segments)-1 || used[s] >= s.end/2 {

@@ -47,6 +47,7 @@ type Log struct {
 	dead       map[uint64]*deadRun
 	nextSide   uint64
 	garbage    garbage
+	void       bool // a segment that came to nothing could not be removed
 
 	// The committer's, whoever that is.
 	current    *segment        // that is written to; nil: there is none yet

@@ -165,6 +165,33 @@ func TestSegmentThatMayBeThere(t *testing.T) {
 	}
 }
 
+// L5: a segment that came to nothing and cannot be removed stays void, whatever is
+// compacted.
+func TestVoidSegmentThatStays(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	log := openOn(t, d)
+	d.fault = func(op, _ string) (int, error) {
+		if op == "syncdir" || op == "remove" {
+			return 0, syscall.EIO
+		}
+		return 0, nil
+	}
+	_, err := log.Append(t.Context(), "run", 0, intents(1))
+	require.ErrorIs(t, err, statelog.ErrAmbiguous)
+	d.fault = nil
+	after := appendTo(t, log, "run", 0, 2)
+	closeRun(t, log, "other", appendTo(t, log, "other", 0, 30))
+	for range 2 {
+		_, err = log.Prune(t.Context(), everything)
+		require.NoError(t, err)
+	}
+	again := openOn(t, d.copy())
+	require.Len(t, read(t, again, "run"), int(after))
+	require.NoError(t, again.Close())
+	require.NoError(t, log.Close())
+}
+
 // L5: a disk that is full makes Append fail and adds nothing. When there is room
 // again, it goes on.
 func TestFullDisk(t *testing.T) {
