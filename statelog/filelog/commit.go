@@ -312,7 +312,10 @@ func (l *Log) startSegment(group []*batch) (place, error) {
 		return place{}, err
 	}
 	if before := l.current; before != nil && !before.poisoned {
-		_ = before.trim() // the new one says where it ends
+		// The new one says where it ends, but not for ever.
+		if err := errors.Join(before.trim(), before.file.Sync()); err != nil {
+			l.giveUp(before)
+		}
 	}
 	l.current = seg
 	l.mu.Lock()

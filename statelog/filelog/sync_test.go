@@ -192,6 +192,34 @@ func TestVoidSegmentThatStays(t *testing.T) {
 	require.NoError(t, log.Close())
 }
 
+// L5: what a failed write has left, and was cut off, does not come back once the
+// segment that says where this one ends was compacted away.
+func TestCutStaysCut(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		d := newDisk()
+		log := openOn(t, d)
+		after := appendTo(t, log, "run", 0, 10)
+		d.fault = func(op, name string) (int, error) {
+			if op == "write" && name == segmentName(1) {
+				return 30, syscall.ENOSPC
+			}
+			return 0, nil
+		}
+		_, err := log.Append(t.Context(), "run", after, intents(3))
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		d.fault = nil
+		closeRun(t, log, "other", appendTo(t, log, "other", 0, 30))
+		after = appendTo(t, log, "run", after, 30)
+		_, err = log.Prune(t.Context(), everything)
+		require.NoError(t, err)
+		again := openOn(t, d.crash(rand.New(rand.NewPCG(seed, 0))))
+		require.Len(t, read(t, again, "run"), int(after), "seed %d", seed)
+		require.NoError(t, again.Close())
+		require.NoError(t, log.Close())
+	}
+}
+
 // L5: a disk that is full makes Append fail and adds nothing. When there is room
 // again, it goes on.
 func TestFullDisk(t *testing.T) {
