@@ -55,6 +55,36 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// jam runs three times as many attempts as there are clerks, of which each holds the
+// clerk who looks at it until over is called, which waits for them.
+func jam(
+	ctx context.Context, t *testing.T, e *slurm.Executor, prepare func(key string),
+) (over func()) {
+	t.Helper()
+	const n = 3 * slurm.Clerks
+	release := make(chan struct{})
+	var stuck, ended atomic.Int32
+	for i := range n {
+		a := attempt(fmt.Sprint("key-", i), dag.Command("true"))
+		a.OnReport = func(executor.Status) {
+			stuck.Add(1)
+			<-release
+		}
+		prepare(a.Key)
+		go func() {
+			_, _ = e.Run(ctx, a)
+			ended.Add(1)
+		}()
+	}
+	pass(time.Second)
+	require.EqualValues(t, slurm.Clerks, stuck.Load())
+	return func() {
+		close(release)
+		synctest.Wait()
+		require.EqualValues(t, n, ended.Load())
+	}
+}
+
 // Attempts that are stuck with who takes their reports, however many, do not keep
 // others from going on, nor from being let go at once.
 func TestStuck(t *testing.T) {
@@ -69,22 +99,7 @@ func TestStuck(t *testing.T) {
 		pass(time.Minute)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
-		release := make(chan struct{})
-		var stuck, ended atomic.Int32
-		const n = 3 * slurm.Clerks
-		for i := range n {
-			a := attempt(fmt.Sprint("key-", i), dag.Command("true"))
-			a.OnReport = func(executor.Status) {
-				stuck.Add(1)
-				<-release
-			}
-			go func() {
-				_, _ = e.Run(ctx, a)
-				ended.Add(1)
-			}()
-		}
-		pass(time.Second)
-		require.EqualValues(t, slurm.Clerks, stuck.Load())
+		over := jam(ctx, t, e, func(string) {})
 		quiet.detach(t)
 		require.ErrorIs(t, quiet.err, executor.ErrDetach)
 		write(t, dir, "exits", "good", reportOf1("good", 0, "-"))
@@ -92,9 +107,7 @@ func TestStuck(t *testing.T) {
 		require.True(t, good.over())
 		require.NoError(t, good.err)
 		cancel(executor.ErrDetach)
-		close(release)
-		synctest.Wait()
-		require.EqualValues(t, n, ended.Load())
+		over()
 	})
 }
 
@@ -104,31 +117,15 @@ func TestStuckWithWhatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, dir := setup(t, &script{})
 		require.NoError(t, e.Validate(dag.Command("true")))
-		release := make(chan struct{})
-		const n = 3 * slurm.Clerks
-		var stuck, ended atomic.Int32
-		for i := range n {
-			a := attempt(fmt.Sprint("key-", i), dag.Command("true"))
-			a.OnReport = func(executor.Status) {
-				stuck.Add(1)
-				<-release
-			}
-			write(t, dir, "exits", a.Key, reportOf1(a.Key, 0, "-"))
-			go func() {
-				_, _ = e.Run(t.Context(), a)
-				ended.Add(1)
-			}()
-		}
-		pass(time.Second)
-		require.EqualValues(t, slurm.Clerks, stuck.Load())
+		over := jam(t.Context(), t, e, func(key string) {
+			write(t, dir, "exits", key, reportOf1(key, 0, "-"))
+		})
 		write(t, dir, "exits", "good", reportOf1("good", 0, "-"))
 		good := begin(t, e, attempt("good", dag.Command("true")))
 		pass(10 * slurm.DefaultInterval)
 		require.True(t, good.over())
 		require.NoError(t, good.err)
-		close(release)
-		synctest.Wait()
-		require.EqualValues(t, n, ended.Load())
+		over()
 	})
 }
 

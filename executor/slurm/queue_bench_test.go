@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,18 +43,9 @@ func (l *line) run(_ context.Context, argv []string, _ string) (slurm.Answer, er
 }
 
 func (l *line) sbatch(argv []string) (slurm.Answer, error) {
-	name, elements := "", 0
-	for _, arg := range argv {
-		if v, ok := strings.CutPrefix(arg, "--job-name="); ok {
-			name = v
-		}
-		if v, ok := strings.CutPrefix(arg, "--array=0-"); ok {
-			n, err := strconv.Atoi(v)
-			if err != nil {
-				return slurm.Answer{}, err
-			}
-			elements = n + 1
-		}
+	name, elements, err := submitted(argv)
+	if err != nil {
+		return slurm.Answer{}, err
 	}
 	l.last++
 	l.listed = 0
