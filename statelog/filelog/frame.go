@@ -78,11 +78,8 @@ func (fs *frames) body() ([]byte, error) {
 	if fs.off == fs.end {
 		return nil, io.EOF
 	}
-	if err := fs.fill(min(frameHead, fs.end-fs.off)); err != nil {
-		return nil, err
-	}
-	if fs.blank && isBlank(fs.buf[:min(frameHead, len(fs.buf))]) {
-		if rest, err := fs.restBlank(); rest || err != nil {
+	if fs.blank {
+		if over, err := fs.restBlank(); over || err != nil {
 			return nil, cmp.Or(err, io.EOF)
 		}
 	}
@@ -111,6 +108,10 @@ func (fs *frames) body() ([]byte, error) {
 
 // restBlank reports whether there are only zeros from off on.
 func (fs *frames) restBlank() (bool, error) {
+	head := min(frameHead, fs.end-fs.off)
+	if err := fs.fill(head); err != nil || !isBlank(fs.buf[:head]) {
+		return false, err
+	}
 	b := make([]byte, min(readAhead, fs.end-fs.off))
 	for off := fs.off; off < fs.end; off += int64(len(b)) {
 		b = b[:min(int64(len(b)), fs.end-off)]

@@ -103,9 +103,7 @@ func TestNoSpaceForRoom(t *testing.T) {
 	d.fault = nil
 	after = appendTo(t, log, "run", after, 3)
 	for seed := range uint64(5) {
-		again := openOn(t, d.crash(rand.New(rand.NewPCG(seed, 0))))
-		require.Len(t, read(t, again, "run"), int(after))
-		require.NoError(t, again.Close())
+		requireRun(t, d.crash(rand.New(rand.NewPCG(seed, 0))), int(after), "seed %d", seed)
 	}
 	require.NoError(t, log.Close())
 }
@@ -133,9 +131,7 @@ func TestZerosThatWereNotWritten(t *testing.T) {
 		after = end
 	}
 	for seed := range uint64(500) {
-		again := openOn(t, d.crash(rand.New(rand.NewPCG(seed, 0))))
-		require.Len(t, read(t, again, "run"), int(after), "seed %d", seed)
-		require.NoError(t, again.Close())
+		requireRun(t, d.crash(rand.New(rand.NewPCG(seed, 0))), int(after), "seed %d", seed)
 	}
 	require.NoError(t, log.Close())
 }

@@ -32,6 +32,14 @@ func appendTo(t *testing.T, log *Log, run string, after uint64, n int) uint64 {
 	return end
 }
 
+// requireRun checks that a disk that was found has so many records of the run.
+func requireRun(t *testing.T, found *disk, records int, message ...any) {
+	t.Helper()
+	log := openOn(t, found)
+	require.Len(t, read(t, log, "run"), records, message...)
+	require.NoError(t, log.Close())
+}
+
 // L5: nothing is written to a file after a sync of it failed. What was not known
 // to be on the disk is in another, and what the first one says after it is void.
 func TestFailedSyncIsNotTriedAgain(t *testing.T) {
@@ -61,9 +69,7 @@ func TestFailedSyncIsNotTriedAgain(t *testing.T) {
 	// All that was written to the first file is there, or none of it is.
 	for seed := range uint64(20) {
 		found := d.crash(rand.New(rand.NewPCG(seed, 0)))
-		again := openOn(t, found)
-		require.Len(t, read(t, again, "run"), int(after))
-		require.NoError(t, again.Close())
+		requireRun(t, found, int(after))
 	}
 	again := openOn(t, d)
 	require.Len(t, read(t, again, "run"), int(after))
@@ -104,9 +110,7 @@ func TestAmbiguousAppend(t *testing.T) {
 	after = appendTo(t, log, "run", after, 1)
 	require.NoError(t, log.Close())
 	for seed := range uint64(20) {
-		again := openOn(t, d.crash(rand.New(rand.NewPCG(seed, 1))))
-		require.Len(t, read(t, again, "run"), int(after))
-		require.NoError(t, again.Close())
+		requireRun(t, d.crash(rand.New(rand.NewPCG(seed, 1))), int(after), "seed %d", seed)
 	}
 }
 
@@ -158,9 +162,7 @@ func TestSegmentThatMayBeThere(t *testing.T) {
 		require.ErrorIs(t, err, statelog.ErrAmbiguous)
 		d.fault = nil
 		after = appendTo(t, log, "run", after, 1)
-		again := openOn(t, d.crash(rand.New(rand.NewPCG(seed, 0))))
-		require.Len(t, read(t, again, "run"), int(after), "seed %d", seed)
-		require.NoError(t, again.Close())
+		requireRun(t, d.crash(rand.New(rand.NewPCG(seed, 0))), int(after), "seed %d", seed)
 		require.NoError(t, log.Close())
 	}
 }
@@ -186,9 +188,7 @@ func TestVoidSegmentThatStays(t *testing.T) {
 		_, err = log.Prune(t.Context(), everything)
 		require.NoError(t, err)
 	}
-	again := openOn(t, d.copy())
-	require.Len(t, read(t, again, "run"), int(after))
-	require.NoError(t, again.Close())
+	requireRun(t, d.copy(), int(after))
 	require.NoError(t, log.Close())
 }
 
@@ -213,9 +213,7 @@ func TestCutStaysCut(t *testing.T) {
 		after = appendTo(t, log, "run", after, 30)
 		_, err = log.Prune(t.Context(), everything)
 		require.NoError(t, err)
-		again := openOn(t, d.crash(rand.New(rand.NewPCG(seed, 0))))
-		require.Len(t, read(t, again, "run"), int(after), "seed %d", seed)
-		require.NoError(t, again.Close())
+		requireRun(t, d.crash(rand.New(rand.NewPCG(seed, 0))), int(after), "seed %d", seed)
 		require.NoError(t, log.Close())
 	}
 }
