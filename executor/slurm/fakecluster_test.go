@@ -79,23 +79,6 @@ func (c *cluster) run(_ context.Context, argv []string, in string) (slurm.Answer
 	return slurm.Answer{}, fmt.Errorf("%s: %w", argv[0], exec.ErrNotFound)
 }
 
-// submitted returns the name of the job that sbatch is called for, and how many
-// elements it has if it is an array.
-func submitted(args []string) (name string, elements int, err error) {
-	for _, arg := range args {
-		if v, ok := strings.CutPrefix(arg, "--job-name="); ok {
-			name = v
-		}
-		if v, ok := strings.CutPrefix(arg, "--array=0-"); ok {
-			if elements, err = strconv.Atoi(v); err != nil {
-				return "", 0, err
-			}
-			elements++
-		}
-	}
-	return name, elements, nil
-}
-
 func (c *cluster) sbatch(args []string, in string) (slurm.Answer, error) {
 	c.last++
 	name, elements, err := submitted(args)
