@@ -46,6 +46,13 @@ func (n *node) answered(e *entry, status int, p *wire.Problem) {
 			return
 		}
 		e.end(executor.Permanent(n.says(p.Text)))
+	case http.StatusPreconditionFailed:
+		if e.unsent() {
+			e.journal, e.boot = "", "" // it was not taken by that one
+		}
+		if !e.closing {
+			n.retry(e, minRetry)
+		}
 	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge:
 		e.end(executor.Permanent(n.says(p.Text)))
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest,

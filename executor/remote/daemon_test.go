@@ -168,8 +168,14 @@ func (d *daemon) counted(h http.Handler) http.Handler {
 		d.mu.Unlock()
 		w.Header().Set(wire.HeaderTicket, "t-"+strconv.FormatInt(time.Now().UnixNano(), 10))
 		d.mu.Lock()
-		between := d.between
+		between, journal := d.between, d.health.Journal
 		d.mu.Unlock()
+		if id := r.Header.Get(wire.HeaderJournal); id != "" && id != journal {
+			_ = http.NewResponseController(w).EnableFullDuplex() // the body goes on
+			w.WriteHeader(http.StatusPreconditionFailed)
+			d.write(w, wire.Problem{Text: "another journal", Code: wire.CodeElsewhere})
+			return
+		}
 		if between == nil || !between(w, r) {
 			h.ServeHTTP(w, r)
 		}
@@ -202,6 +208,7 @@ func (d *daemon) submit(w http.ResponseWriter, r *http.Request) {
 		}
 		d.mu.Unlock()
 		if lost {
+			_ = control.SetReadDeadline(time.Unix(1, 0)) // nor is the rest waited for
 			panic(http.ErrAbortHandler)
 		}
 		_, _ = w.Write(a.Append(nil))

@@ -39,7 +39,9 @@ type endpoint struct {
 	mu     sync.Mutex // guards the following
 	token  string
 	ticket string
-	heard  time.Time // when the last ticket was got
+	// journal is that of the daemon with which the stream is. Requests are for that one.
+	journal string
+	heard   time.Time // when the last ticket was got
 }
 
 func newEndpoint(n Node, session string) (*endpoint, error) {
@@ -168,6 +170,10 @@ func (e *statusError) definite() bool {
 	return e.Status < http.StatusInternalServerError
 }
 
+// elsewhere reports whether the daemon is another than the one that was asked, and has
+// done nothing.
+func (e *statusError) elsewhere() bool { return e.Problem.Code == wire.CodeElsewhere }
+
 func (e *statusError) Error() string {
 	if e.Problem.Text == "" {
 		return fmt.Sprintf("it answers %d %s", e.Status, http.StatusText(e.Status))
@@ -230,9 +236,19 @@ func (p *endpoint) headers(h http.Header, r *request) {
 	if p.ticket != "" {
 		h[wire.HeaderTicket] = []string{p.ticket}
 	}
+	if p.journal != "" && r.path != wire.PathHealth {
+		h[wire.HeaderJournal] = []string{p.journal}
+	}
 	if p.token != "" {
 		h["Authorization"] = []string{"Bearer " + p.token}
 	}
+}
+
+// meet has all requests from now on be for the daemon with this journal. "": for any.
+func (p *endpoint) meet(journal string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.journal = journal
 }
 
 // noteTicket keeps the newest ticket. It was issued before now.

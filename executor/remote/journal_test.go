@@ -138,3 +138,60 @@ func TestEphemeral(t *testing.T) {
 		isLost(t, c.err)
 	})
 }
+
+// replace makes a daemon with another journal of this one, so that whoever has a stream
+// does not notice: something in between holds it.
+func (d *daemon) replace() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.health.Start += "+"
+	d.health.Journal, d.tasks = "j2", map[string]*task{}
+}
+
+func (d *daemon) knows(key string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tasks[key] != nil
+}
+
+// Nobody has noticed yet that the daemon is another: it does not start what the one
+// before may have started.
+func TestReplacedUnnoticed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, e, old := submitted(t, remote.Config{})
+		d.set(func() { d.lose = 1 })
+		lost := start(t, e, "a", "k2")
+		synctest.Wait()
+		require.True(t, d.knows("k2"))
+		d.replace()
+		sleep(5 * time.Second)
+		require.False(t, d.knows("k1") || d.knows("k2"))
+		for _, c := range []*call{old, lost} {
+			require.False(t, c.over())
+			require.Contains(t, c.last().Reason, "another journal")
+		}
+		fresh := start(t, e, "a", "k3")
+		synctest.Wait()
+		d.completes(t, fresh)
+		e.Gone("a")
+		<-old.done
+		<-lost.done
+	})
+}
+
+// What the daemon before certainly never had is run by the one that is there.
+func TestReplacedBeforeTheFirstRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, e, old := submitted(t, remote.Config{})
+		sleep(5 * time.Second) // what goes on is over
+		d.replace()
+		fresh := start(t, e, "a", "k2")
+		sleep(4 * time.Second)
+		require.False(t, d.knows("k1"))
+		d.completes(t, fresh)
+		e.Gone("a")
+		<-old.done
+	})
+}

@@ -69,6 +69,7 @@ func (n *node) follow(ctx context.Context, p *endpoint) (up bool, err error) {
 	if err := n.fits(&health); err != nil {
 		return false, err
 	}
+	p.meet(health.Journal)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(streamPatience, func() { cancel(errSilent) })

@@ -230,7 +230,8 @@ func (n *node) note(err error) {
 		n.why = err.Error()
 	}
 	n.place()
-	if _, answers := errors.AsType[*statusError](err); n.failures > 1 && n.up && !answers {
+	e, answers := errors.AsType[*statusError](err)
+	if n.up && (n.failures > 1 && !answers || answers && e.elsewhere()) {
 		n.hangUp(err) // the stream may not have noticed yet
 	}
 	n.letGo()

@@ -60,7 +60,7 @@ func (n *node) send(ctx context.Context, p *endpoint) {
 func definite(err error) error {
 	e, ok := errors.AsType[*statusError](err)
 	if ok && e.definite() && e.Status < 500 && e.Status != http.StatusUnauthorized &&
-		e.Status != http.StatusForbidden {
+		e.Status != http.StatusForbidden && !e.elsewhere() {
 		return nil
 	}
 	return err

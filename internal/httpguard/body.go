@@ -24,6 +24,18 @@ const (
 	NDJSON = "application/x-ndjson"
 )
 
+// LeaveBody is called before an answer that does not depend on the body of a request,
+// which is not read then: the answer does not wait for it, and the connection is not
+// used again.
+func LeaveBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	// The server would wait for the rest, for ever.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+}
+
 // checkBody refuses bodies by their headers.
 func (rt *route) checkBody(r *http.Request) *Error {
 	if codings := r.Header["Content-Encoding"]; len(codings) > 0 &&

@@ -224,14 +224,9 @@ func tokenInURL(u *url.URL) *Error {
 	return nil
 }
 
-// refuse answers a request that was not let through. Its body is not read, so the
-// connection cannot be used again.
+// refuse answers a request that was not let through.
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, pattern string, e *Error) {
 	g.refused.say(r, pattern, e)
-	if r.ContentLength != 0 {
-		w.Header().Set("Connection", "close")
-		// The server would wait for the rest, for ever.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
-	}
+	LeaveBody(w, r)
 	WriteError(w, e)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote/agent"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
+	"github.com/daggy-go/daggy/internal/httpguard"
 	"github.com/daggy-go/daggy/internal/httpguard/guardtest"
 	"github.com/daggy-go/daggy/statelog"
 )
@@ -526,4 +528,55 @@ func TestRoomComesBeforeTheEnd(t *testing.T) {
 			require.Equal(t, wire.Accepted, <-states)
 		})
 	}
+}
+
+// What a request is not looked at for is answered although its body goes on: one that
+// names another journal, another version of the protocol, or no session.
+func TestUnlookedAt(t *testing.T) {
+	t.Parallel()
+	for name, ephemeral := range map[string]bool{"journal": false, "none": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHolder()
+			d := boot(t, agent.Config{Executor: executor.RunFunc(h.run), Ephemeral: ephemeral})
+			for _, r := range d.Guard().Routes() {
+				got := d.goOn(t, r, http.Header{wire.HeaderJournal: {"another"}})
+				require.Equal(t, http.StatusPreconditionFailed, got.status, r.Pattern)
+				require.Equal(t, wire.CodeElsewhere, got.problem(t).Code)
+				got = d.goOn(t, r, http.Header{wire.HeaderProtocol: {"2"}})
+				require.Equal(t, http.StatusBadRequest, got.status, r.Pattern)
+				require.Equal(t, wire.CodeProtocol, got.problem(t).Code)
+				if r.Stream {
+					got = d.goOn(t, r, http.Header{wire.HeaderSession: nil})
+					require.Equal(t, http.StatusBadRequest, got.status, r.Pattern)
+					require.Equal(t, wire.CodeSession, got.problem(t).Code)
+				}
+			}
+			require.Equal(t, http.StatusCreated, d.put(t, "s", "k", `{"job":{}}`).status)
+			close(h.gate("k"))
+			d.end(t, "k")
+			require.Equal(t, 1, h.started("k"))
+		})
+	}
+}
+
+// goOn makes a request of key k. If the route takes a body, that has no end.
+func (d *daemon) goOn(t *testing.T, r httpguard.Route, headers http.Header) answer {
+	t.Helper()
+	method, path, _ := strings.Cut(r.Pattern, " ")
+	path = strings.ReplaceAll(path, "{key}", "k")
+	var body io.Reader
+	if r.MaxBody > 0 || r.Stream {
+		reader, writer := io.Pipe()
+		defer func() { _ = writer.Close() }()
+		body = io.MultiReader(strings.NewReader(`{"key":"k","job":{}}`+"\n"), reader)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, d.url+path, body)
+	require.NoError(t, err)
+	if body != nil {
+		req.Header.Set("Content-Type", httpguard.JSON)
+	}
+	req.Header.Set(wire.HeaderSession, "s")
+	maps.Copy(req.Header, headers)
+	return d.do(t, req)
 }

@@ -45,6 +45,12 @@ func answerProblem(w http.ResponseWriter, v verdict) {
 	answerJSON(w, v.status, v.problem)
 }
 
+// answerUnlooked is answerProblem where nothing of the body has been looked at.
+func answerUnlooked(w http.ResponseWriter, r *http.Request, v verdict) {
+	httpguard.LeaveBody(w, r)
+	answerProblem(w, v)
+}
+
 func answerState(w http.ResponseWriter, status int, st *wire.State) {
 	answerBytes(w, status, append(st.Append(make([]byte, 0, 256)), '\n'))
 }

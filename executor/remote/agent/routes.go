@@ -44,7 +44,7 @@ func (a *Agent) routes() error {
 	} {
 		g.Handle(httpguard.Route{
 			Pattern: r.pattern, Role: r.role, MaxBody: r.body, Types: r.types,
-			Stream: r.pattern == "POST "+wire.PathTasks, Handler: speaking(r.serve),
+			Stream: r.pattern == "POST "+wire.PathTasks, Handler: a.speaking(r.serve),
 		})
 	}
 	return nil
@@ -52,17 +52,23 @@ func (a *Agent) routes() error {
 
 var protocolVersion = []string{strconv.Itoa(wire.Version)}
 
-// speaking checks that both sides speak the same version.
-func speaking(serve http.HandlerFunc) http.Handler {
+// speaking checks that both sides speak the same version, and of the same journal.
+func (a *Agent) speaking(serve http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()[wire.HeaderProtocol] = protocolVersion
-		if v := r.Header.Get(wire.HeaderProtocol); v != "" && v != protocolVersion[0] {
-			answerProblem(w, refused(http.StatusBadRequest, wire.CodeProtocol,
-				fmt.Sprintf("the client speaks version %q of the protocol, this daemon %s", v,
-					protocolVersion[0])))
-			return
+		version, journal := r.Header.Get(wire.HeaderProtocol), r.Header.Get(wire.HeaderJournal)
+		switch {
+		case version != "" && version != protocolVersion[0]:
+			answerUnlooked(w, r, refused(http.StatusBadRequest, wire.CodeProtocol,
+				fmt.Sprintf("the client speaks version %q of the protocol, this daemon %s",
+					version, protocolVersion[0])))
+		case journal != "" && journal != a.journalID():
+			answerUnlooked(w, r, refused(http.StatusPreconditionFailed, wire.CodeElsewhere,
+				fmt.Sprintf("the request is for a daemon with journal %q, and this one has %q",
+					journal, a.journalID())))
+		default:
+			serve(w, r)
 		}
-		serve(w, r)
 	})
 }
 

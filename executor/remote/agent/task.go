@@ -270,16 +270,22 @@ func (a *Agent) trouble() string {
 	return ""
 }
 
+// journalID is "" for a daemon without a journal.
+func (a *Agent) journalID() string {
+	if a.journal == nil {
+		return ""
+	}
+	return a.journal.id
+}
+
 func (a *Agent) health() wire.Health {
 	h := wire.Health{
 		Protocol: wire.Version, Version: a.config.Version, Boot: a.boot, Start: a.start,
 		Durable: a.durable != nil, LeaseHolds: a.keeping.wanted,
 		Load: load(), Capacity: a.capacity(), StopSeconds: a.config.StopTime.Seconds(),
+		Journal: a.journalID(),
 	}
 	h.Trouble = h.Capacity.Trouble
-	if a.journal != nil {
-		h.Journal = a.journal.id
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h.Open, h.Ended = a.open, a.ended

@@ -40,7 +40,7 @@ func (a *Agent) newTicket() string {
 func (a *Agent) callerOf(w http.ResponseWriter, r *http.Request) (c caller, ok bool) {
 	c.session = r.Header.Get(wire.HeaderSession)
 	if err := wire.CheckSession(c.session); err != nil {
-		answerProblem(w, refused(http.StatusBadRequest, wire.CodeSession, err.Error()))
+		answerUnlooked(w, r, refused(http.StatusBadRequest, wire.CodeSession, err.Error()))
 		return c, false
 	}
 	now := boot.Since()

@@ -12,6 +12,8 @@ const (
 	// HeaderTicket has when the daemon answered the session last, in words of its
 	// own.
 	HeaderTicket = "Daggy-Ticket"
+	// HeaderJournal has the ID of the journal that a request is meant for.
+	HeaderJournal = "Daggy-Journal"
 )
 
 // Paths. A task's are PathTask and its key, and then PathStdout or PathStderr.
@@ -99,6 +101,7 @@ const (
 	CodeMethod    = "method"    // 405
 	CodeConflict  = "conflict"  // 409: the key has another body
 	CodeClosed    = "closed"    // 410: nothing runs under the key, nor ever will
+	CodeElsewhere = "elsewhere" // 412: it is meant for another journal
 	CodeTooLarge  = "tooLarge"  // 413
 	CodeRange     = "range"     // 416: there is no such output
 	CodeInvalid   = "invalid"   // 422: well formed, and cannot be run
