@@ -86,9 +86,9 @@
 //     there are none. While it fails it is asked less and less, down to a tenth of
 //     that.
 //   - One sbatch for each task, or for [Config.ArraySize] of its instances: those
-//     that come within [Config.ArrayWait] of each other and ask for the same are an
-//     array. At most three at the same time, [Config.SubmitRate] in a second, and
-//     [Config.MaxQueued] jobs in the queue.
+//     that come within [Config.ArrayWait] of each other, or while others are being
+//     submitted, and ask for the same are an array. At most three at the same time,
+//     [Config.SubmitRate] in a second, and [Config.MaxQueued] jobs in the queue.
 //   - One scancel for up to 500 jobs that are stopped at about the same time.
 //   - One "scontrol show config" in the beginning.
 //

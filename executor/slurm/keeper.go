@@ -20,8 +20,9 @@ type keeper struct {
 	names    map[jobName]*item
 	piles    []*pile // to be submitted, in the order in which they were begun
 	byGroup  map[string]*pile
-	inQueue  int    // submitted, or being so
-	begun    uint64 // listings
+	underway map[string]int // submissions that sbatch has, by group
+	inQueue  int            // submitted, or being so
+	begun    uint64         // listings
 	cancels  []*cancellation
 	cluster  evidence.Cluster
 	asked    bool      // cluster is set
@@ -49,6 +50,7 @@ func (k *keeper) init(e *Executor) {
 	k.items = map[string]*item{}
 	k.names = map[jobName]*item{}
 	k.byGroup = map[string]*pile{}
+	k.underway = map[string]int{}
 }
 
 // join adds a call of Run, which is looked at when there is news. The item is

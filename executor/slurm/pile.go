@@ -43,11 +43,17 @@ func (k *keeper) due(busy bool) ([]*item, time.Duration) {
 			soonest = min(soonest, wait)
 			continue
 		}
+		if len(p.items) < size && k.underway[p.items[0].group] > 0 {
+			continue // as slow as sbatch is, as many go together next
+		}
 		batch := p.items[:min(size, len(p.items))]
 		p.items = p.items[len(batch):]
 		if len(p.items) == 0 {
 			k.piles = slices.Delete(k.piles, i, i+1)
 			delete(k.byGroup, batch[0].group)
+		}
+		if group := batch[0].group; group != "" {
+			k.underway[group]++
 		}
 		k.takeOff(batch, now)
 		return batch, 0
@@ -67,6 +73,18 @@ func (p *pile) wait(now time.Time, size int, wait time.Duration) time.Duration {
 		last = most
 	}
 	return last.Sub(now)
+}
+
+// landed notes that a submission of a group is over, and has the next one begin.
+func (k *keeper) landed(group string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.underway[group]--; k.underway[group] <= 0 {
+		delete(k.underway, group)
+	}
+	if k.session != nil {
+		poke(k.session.submit)
+	}
 }
 
 // push puts an item at the end of what is to be submitted, with mu held.

@@ -48,20 +48,13 @@ func (k *keeper) submissions(ctx context.Context, kick <-chan struct{}) {
 				break
 			}
 			free <- struct{}{}
+			group := batch[0].group // Slurm's items have none any more
 			g.Go(func() {
 				k.submit(ctx, batch)
 				<-free
-				k.kickSubmit()
+				k.landed(group)
 			})
 		}
-	}
-}
-
-func (k *keeper) kickSubmit() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.session != nil {
-		poke(k.session.submit)
 	}
 }
 

@@ -1,6 +1,7 @@
 package slurm_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -41,6 +42,33 @@ func TestCalls(t *testing.T) {
 		listed := s.called("squeue")
 		pass(time.Hour)
 		require.Equal(t, listed, s.called("squeue"), "nobody asks, so nothing is asked")
+	})
+}
+
+// What comes while others of its task are being submitted, however slowly, goes together
+// next.
+func TestSlowSubmissions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n, took = 60, 10 * time.Second
+		s := &script{}
+		e := slurm.Unwatched(slurm.New(slurm.Config{
+			Dir: t.TempDir(), Commands: func(
+				ctx context.Context, argv []string, in string,
+			) (slurm.Answer, error) {
+				if argv[0] == "sbatch" {
+					pass(took)
+				}
+				return s.run(ctx, argv, in)
+			},
+		}))
+		for i := range n {
+			c := begin(t, e, attempt(fmt.Sprintf("key-%d", i), dag.Command("true")))
+			defer c.detach(t)
+			pass(2 * slurm.DefaultArrayWait)
+		}
+		pass(2 * took)
+		require.Equal(t, 3, s.called("sbatch"), "of the first, of 10 seconds, and of 2")
 	})
 }
 
