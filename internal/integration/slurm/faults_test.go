@@ -134,7 +134,7 @@ func TestRequeue(t *testing.T) {
 func TestPurged(t *testing.T) {
 	t.Parallel()
 	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{
-		Settings: map[string]string{"MinJobAge": "2"},
+		Settings: map[string]string{"MinJobAge": "15"},
 	}))
 	j := newJournal(t)
 	c := cluster.config(t.TempDir())
