@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -136,9 +135,8 @@ func TestShutdownBeforeTheStart(t *testing.T) {
 	<-slow
 	over := make(chan error, 1)
 	put.Go(func() { over <- d.Shutdown(context.Background()) })
-	for d.put(t, "s", "b", `{"job":{}}`).problem(t).Code != wire.CodeEnding {
-		runtime.Gosched()
-	}
+	require.ErrorContains(t, d.Drain(t.Context()), "ends")
+	require.Equal(t, wire.CodeEnding, d.put(t, "s", "b", `{"job":{}}`).problem(t).Code)
 	slow <- struct{}{}
 	require.NoError(t, <-over)
 	put.Wait()
