@@ -38,6 +38,8 @@ type Agent struct {
 	salt       string // of hashes
 	growths    growths
 	ending     chan struct{} // closed by Shutdown
+	silent     chan struct{} // closed when nothing will change any more
+	fallSilent func()        // closes it
 	closed     func() error  // closeFiles, once
 	running    sync.WaitGroup
 	writing    sync.WaitGroup // the journal's goroutine
@@ -78,7 +80,9 @@ func newAgent(ctx context.Context, c Config, openStore storeOpener) (*Agent, err
 		start:     randomID(), boot: boot.ID(), ending: make(chan struct{}),
 		attempts: map[string]*attempt{}, used: keyset.New(), sessions: map[string]*session{},
 		watchers: map[*stream]struct{}{}, works: make(chan work),
+		silent: make(chan struct{}),
 	}
+	a.fallSilent = sync.OnceFunc(func() { close(a.silent) })
 	a.closed = sync.OnceValue(a.closeFiles)
 	a.keeping.wanted = c.kept
 	a.forgetter.wake, a.leases.wake = make(chan struct{}, 1), make(chan struct{}, 1)
@@ -184,8 +188,9 @@ var (
 
 // Shutdown ends the daemon. What outlives it is left alone, everything else is
 // stopped; ctx bounds how long it is waited for that. Requests that wait are
-// answered, streams end. It may be called more than once, and returns the error of
-// the journal, if it could not be written to its end.
+// answered, streams end when they have told what there is to be told. It may be called
+// more than once, and returns the error of the journal, if it could not be written to
+// its end.
 func (a *Agent) Shutdown(ctx context.Context) error {
 	a.mu.Lock()
 	first := !a.closing
@@ -206,6 +211,7 @@ func (a *Agent) Shutdown(ctx context.Context) error {
 	over := make(chan struct{})
 	go func() {
 		a.running.Wait()
+		a.fallSilent()
 		if a.journal != nil {
 			a.journal.close()
 		}
@@ -215,6 +221,7 @@ func (a *Agent) Shutdown(ctx context.Context) error {
 	select {
 	case <-over:
 	case <-ctx.Done():
+		a.fallSilent()
 		return fmt.Errorf("agent: shutdown: %w", context.Cause(ctx))
 	}
 	return a.closed()

@@ -132,7 +132,7 @@ func (a *Agent) stream(
 	defer pace.Stop()
 	gather := time.NewTimer(gatherTime)
 	defer gather.Stop()
-	timely := true
+	timely, last := true, false
 	for {
 		a.collect(st, timely)
 		timely = true
@@ -145,6 +145,9 @@ func (a *Agent) stream(
 			if !send(w, rc, st) {
 				return
 			}
+		}
+		if last {
+			return
 		}
 		ping.Reset(pingPause)
 		var gathered <-chan time.Time
@@ -164,8 +167,8 @@ func (a *Agent) stream(
 			st.buf, _ = (&wire.Event{Ping: true}).Append(st.buf)
 		case <-r.Context().Done():
 			return
-		case <-a.ending:
-			return
+		case <-a.silent:
+			last = true
 		}
 	}
 }

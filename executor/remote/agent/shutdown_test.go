@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote/agent"
+	"github.com/daggy-go/daggy/executor/remote/internal/wire"
 )
 
 // Who did not wait long enough for the end may wait for it again, and then the directory
@@ -30,4 +32,30 @@ func TestShutdownAgain(t *testing.T) {
 	require.NoError(t, d.Shutdown(t.Context()))
 	d = boot(t, c)
 	require.True(t, d.end(t, "k").Outcome.Result.OK())
+}
+
+// Streams tell how everything has ended that the daemon stops, and what they were about
+// to tell with something else.
+func TestShutdownTellsTheEnd(t *testing.T) {
+	t.Parallel()
+	const most = 64
+	h := newHolder()
+	d := boot(t, agent.Config{Ephemeral: true, Executor: executor.RunFunc(h.run)})
+	l := d.hear(t, "s", "")
+	for i := range most {
+		require.Equal(t, http.StatusCreated, d.put(t, "s", fmt.Sprint(i), `{"job":{}}`).status)
+		d.until(t, fmt.Sprint(i), isRunning)
+	}
+	close(h.gate("0"))
+	d.end(t, "0")
+	require.NoError(t, d.Shutdown(t.Context()))
+	ends := map[string]*wire.Outcome{}
+	for e := range l.events {
+		if e.State != nil && e.State.State == wire.Ended {
+			ends[e.State.Key] = e.State.Outcome
+		}
+	}
+	require.Len(t, ends, most)
+	require.True(t, ends["0"].Result.OK())
+	require.Equal(t, wire.StoppedShutdown, ends["1"].Stopped)
 }
