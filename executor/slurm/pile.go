@@ -91,6 +91,9 @@ func (k *keeper) landed(group string) {
 func (k *keeper) push(it *item) {
 	it.stage = queued
 	it.arrived = time.Now()
+	if it.group != "" && k.underway[it.group] > 0 {
+		it.text = "others of its task are being submitted"
+	}
 	if p := k.byGroup[it.group]; p != nil && it.group != "" {
 		p.items = append(p.items, it)
 		return

@@ -50,9 +50,11 @@ func (k *keeper) submissions(ctx context.Context, kick <-chan struct{}) {
 			free <- struct{}{}
 			group := batch[0].group // Slurm's items have none any more
 			g.Go(func() {
+				defer func() {
+					<-free
+					k.landed(group)
+				}()
 				k.submit(ctx, batch)
-				<-free
-				k.landed(group)
 			})
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,24 +54,49 @@ func TestSlowSubmissions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n, took = 60, 10 * time.Second
 		s := &script{}
-		e := slurm.Unwatched(slurm.New(slurm.Config{
-			Dir: t.TempDir(), Commands: func(
-				ctx context.Context, argv []string, in string,
-			) (slurm.Answer, error) {
-				if argv[0] == "sbatch" {
-					pass(took)
-				}
-				return s.run(ctx, argv, in)
-			},
-		}))
+		e := before(t, s, func() { pass(took) })
 		for i := range n {
 			c := begin(t, e, attempt(fmt.Sprintf("key-%d", i), dag.Command("true")))
 			defer c.detach(t)
 			pass(2 * slurm.DefaultArrayWait)
+			if i > 0 && i < n/2 {
+				require.Contains(t, c.status.Reason, "others of its task")
+			}
 		}
 		pass(2 * took)
 		require.Equal(t, 3, s.called("sbatch"), "of the first, of 10 seconds, and of 2")
 	})
+}
+
+// A submission that ends the goroutine holds up no other of its task.
+func TestSubmissionThatNeverReturns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		var once sync.Once
+		e := before(t, s, func() { once.Do(runtime.Goexit) })
+		for i := range 2 {
+			c := begin(t, e, attempt(fmt.Sprintf("key-%d", i), dag.Command("true")))
+			defer c.detach(t)
+			pass(time.Minute)
+		}
+		require.Positive(t, s.called("sbatch"))
+	})
+}
+
+// before returns an executor that calls f before each sbatch.
+func before(t *testing.T, s *script, f func()) *slurm.Executor {
+	t.Helper()
+	return slurm.Unwatched(slurm.New(slurm.Config{
+		Dir: t.TempDir(), Commands: func(
+			ctx context.Context, argv []string, in string,
+		) (slurm.Answer, error) {
+			if argv[0] == "sbatch" {
+				f()
+			}
+			return s.run(ctx, argv, in)
+		},
+	}))
 }
 
 // What is over the limit waits here, and says so.
