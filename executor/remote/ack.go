@@ -104,7 +104,7 @@ func (n *node) dueAcks(until func(time.Time) bool) (batch []*acking, keys []stri
 
 // acknowledge tells the node of the keys of batch.
 func (n *node) acknowledge(batch []*acking, keys []string) task {
-	return func(ctx context.Context, p *endpoint) {
+	return func(ctx context.Context, p peer) {
 		open, err := n.tell(ctx, p, keys)
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -130,7 +130,7 @@ func (n *node) acknowledge(batch []*acking, keys []string) task {
 }
 
 // tell acknowledges keys and returns those that have not ended.
-func (n *node) tell(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
+func (n *node) tell(ctx context.Context, p peer, keys []string) ([]string, error) {
 	if most := mostKeys; len(keys) > most {
 		open, err := n.tell(ctx, p, keys[:most])
 		if err != nil {

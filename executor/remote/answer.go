@@ -47,9 +47,6 @@ func (n *node) answered(e *entry, status int, p *wire.Problem) {
 		}
 		e.end(executor.Permanent(n.says(p.Text)))
 	case http.StatusPreconditionFailed:
-		if e.unsent() {
-			e.journal, e.boot = "", "" // it was not taken by that one
-		}
 		if !e.closing {
 			n.retry(e, minRetry)
 		}

@@ -87,7 +87,7 @@ func (n *node) submit(ctx context.Context, now time.Time) task {
 	}
 	c.used = now
 	c.expect = append(c.expect, batch...)
-	return func(_ context.Context, p *endpoint) {
+	return func(_ context.Context, p peer) {
 		if fresh {
 			n.done.Go(func() { n.converse(ctx, p, c) })
 		}
@@ -127,7 +127,7 @@ func (n *node) takeBatch() (batch []*entry, body []byte) {
 
 // converse makes the request of a conversation and takes the answers. What is not
 // answered is submitted again.
-func (n *node) converse(ctx context.Context, p *endpoint, c *conversation) {
+func (n *node) converse(ctx context.Context, p peer, c *conversation) {
 	// Otherwise net/http would wait for the end of what is read from c, though it has
 	// given up the request.
 	defer context.AfterFunc(ctx, func() { _ = c.reader.CloseWithError(io.ErrClosedPipe) })()

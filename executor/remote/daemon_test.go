@@ -171,15 +171,20 @@ func (d *daemon) counted(h http.Handler) http.Handler {
 		between, journal := d.between, d.health.Journal
 		d.mu.Unlock()
 		if id := r.Header.Get(wire.HeaderJournal); id != "" && id != journal {
-			_ = http.NewResponseController(w).EnableFullDuplex() // the body goes on
-			w.WriteHeader(http.StatusPreconditionFailed)
-			d.write(w, wire.Problem{Text: "another journal", Code: wire.CodeElsewhere})
+			d.elsewhere(w)
 			return
 		}
 		if between == nil || !between(w, r) {
 			h.ServeHTTP(w, r)
 		}
 	})
+}
+
+// elsewhere answers what is meant for another journal.
+func (d *daemon) elsewhere(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).EnableFullDuplex() // the body goes on
+	w.WriteHeader(http.StatusPreconditionFailed)
+	d.write(w, wire.Problem{Text: "another journal", Code: wire.CodeElsewhere})
 }
 
 func (d *daemon) write(w http.ResponseWriter, v any) {

@@ -39,9 +39,7 @@ type endpoint struct {
 	mu     sync.Mutex // guards the following
 	token  string
 	ticket string
-	// journal is that of the daemon with which the stream is. Requests are for that one.
-	journal string
-	heard   time.Time // when the last ticket was got
+	heard  time.Time // when the last ticket was got
 }
 
 func newEndpoint(n Node, session string) (*endpoint, error) {
@@ -150,6 +148,24 @@ type request struct {
 	stream       io.Reader // in place of body: lines of JSON, as they come
 	output       bool      // it asks for an output,
 	offset       int64     // from this byte
+	journal      string    // of the daemon that it is for. "": of any
+}
+
+// A peer is the daemon at an endpoint that has this journal. What it is asked for is
+// done by no other one.
+type peer struct {
+	*endpoint
+	journal string
+}
+
+func (p peer) do(ctx context.Context, r request) (*http.Response, error) {
+	r.journal = p.journal
+	return p.endpoint.do(ctx, r)
+}
+
+func (p peer) fetch(ctx context.Context, r request, to any) error {
+	r.journal = p.journal
+	return p.endpoint.fetch(ctx, r, to)
 }
 
 // A statusError is an answer that is no success.
@@ -228,6 +244,9 @@ func (p *endpoint) headers(h http.Header, r *request) {
 		}
 		h["Content-Type"] = []string{kind}
 	}
+	if r.journal != "" {
+		h[wire.HeaderJournal] = []string{r.journal}
+	}
 	if r.offset > 0 {
 		h["Range"] = []string{"bytes=" + strconv.FormatInt(r.offset, 10) + "-"}
 	}
@@ -236,19 +255,9 @@ func (p *endpoint) headers(h http.Header, r *request) {
 	if p.ticket != "" {
 		h[wire.HeaderTicket] = []string{p.ticket}
 	}
-	if p.journal != "" && r.path != wire.PathHealth {
-		h[wire.HeaderJournal] = []string{p.journal}
-	}
 	if p.token != "" {
 		h["Authorization"] = []string{"Bearer " + p.token}
 	}
-}
-
-// meet has all requests from now on be for the daemon with this journal. "": for any.
-func (p *endpoint) meet(journal string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.journal = journal
 }
 
 // noteTicket keeps the newest ticket. It was issued before now.

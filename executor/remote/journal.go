@@ -28,6 +28,9 @@ func splitRef(s string) (journal, boot, ref string) {
 // checkJournal looks whether the daemon that is there now can know e.
 func (n *node) checkJournal(e *entry) {
 	journal := n.health.Journal
+	if e.unsent() {
+		e.journal, e.boot = "", "" // it was not taken by that one
+	}
 	if e.journal == "" || journal == "" || n.config.Ephemeral || e.over {
 		return
 	}

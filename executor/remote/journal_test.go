@@ -2,6 +2,9 @@ package remote_test
 
 import (
 	"context"
+	"net"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,5 +196,71 @@ func TestReplacedBeforeTheFirstRequest(t *testing.T) {
 		d.completes(t, fresh)
 		e.Gone("a")
 		<-old.done
+	})
+}
+
+// What was certainly never sent is not asked of the daemon before.
+func TestReplacedWhileItWasAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		e := open(t, remote.Config{}, d)
+		synctest.Wait()
+		d.set(func() { d.cut = true })
+		c := start(t, e, "a", "k1")
+		sleep(time.Second)
+		require.Zero(t, d.count("submission"))
+		d.restart(func(h *wire.Health) { d.cut, h.Journal = false, "j2" })
+		sleep(time.Minute)
+		d.completes(t, c)
+	})
+}
+
+// Both daemons are there, and only the stream has moved: nothing is said any more to the
+// one before.
+func TestReplacedForTheStreamAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		before, after := newDaemon(t, "a"), newDaemon(t, "a")
+		after.health.Journal, after.health.Start = "j2", "s2"
+		var now atomic.Pointer[daemon]
+		now.Store(before)
+		node := before.node()
+		node.Dial = func(ctx context.Context) (net.Conn, error) { return now.Load().dial(ctx) }
+		e := open(t, remote.Config{Nodes: []remote.Node{node}})
+		synctest.Wait()
+		first := start(t, e, "a", "k1")
+		synctest.Wait()
+		before.completes(t, first)
+		now.Store(after)
+		before.set(func() { before.health.Start += "+" }) // ends the stream
+		sleep(500 * time.Millisecond)
+		c := start(t, e, "a", "k2")
+		sleep(5 * time.Second)
+		require.False(t, before.knows("k2"))
+		after.completes(t, c)
+	})
+}
+
+// Something in between sends requests and the stream to different daemons, always: that is
+// not asked for ever more.
+func TestAlwaysElsewhere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		d.between = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodPost {
+				return false
+			}
+			d.elsewhere(w)
+			return true
+		}
+		e := open(t, remote.Config{}, d)
+		c := start(t, e, "a", "k1")
+		<-c.done
+		isLost(t, c.err) // and can go elsewhere
+		start(t, e, "a", "k2")
+		sleep(10 * time.Minute)
+		require.Less(t, d.count("GET /api/v1/results"), 200)
 	})
 }

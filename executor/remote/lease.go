@@ -69,9 +69,9 @@ func (n *node) keepAlive(ctx context.Context, p *endpoint) {
 		case <-ctx.Done():
 			return
 		}
-		due, wait := n.renewal(time.Now())
+		due, journal, wait := n.renewal(time.Now())
 		if due {
-			if err := n.renew(ctx, p); ctx.Err() == nil {
+			if err := n.renew(ctx, peer{p, journal}); ctx.Err() == nil {
 				n.finished(definite(err))
 			}
 		}
@@ -79,8 +79,9 @@ func (n *node) keepAlive(ctx context.Context, p *endpoint) {
 	}
 }
 
-// renewal reports whether leases are to be renewed now, and when to look again.
-func (n *node) renewal(now time.Time) (due bool, wait time.Duration) {
+// renewal reports whether leases are to be renewed now and by whom, and when to look
+// again.
+func (n *node) renewal(now time.Time) (due bool, journal string, wait time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	next := later(n.renewAt, n.retryAt)
@@ -92,11 +93,11 @@ func (n *node) renewal(now time.Time) (due bool, wait time.Duration) {
 		next = now.Add(n.config.Lease / 3)
 		n.renewAt = next
 	}
-	return due, next.Sub(now)
+	return due, n.health.Journal, next.Sub(now)
 }
 
 // renew renews the leases of all attempts at once.
-func (n *node) renew(ctx context.Context, p *endpoint) error {
+func (n *node) renew(ctx context.Context, p peer) error {
 	// The next is due after as long.
 	ctx, cancel := context.WithTimeout(ctx, max(time.Second, n.config.Lease/3))
 	defer cancel()

@@ -25,15 +25,17 @@ func (n *node) listen(ctx context.Context, p *endpoint) {
 	timer := time.NewTimer(idle)
 	defer timer.Stop()
 	for tries := 0; ; {
+		begun := time.Now()
 		up, err := n.follow(ctx, p)
 		if ctx.Err() != nil {
 			return
 		}
-		if up {
+		if up && time.Since(begun) > n.config.MaxBackoff {
 			tries = 0
 		}
 		tries++
 		n.disconnected(p, err)
+		p.close() // what is kept open may lead to another daemon than the next stream
 		if up || tries == 1 {
 			n.config.Logger.Warn("node cannot be reached", nodeAttr(n.name), slog.Any("err", err))
 		}
@@ -69,12 +71,12 @@ func (n *node) follow(ctx context.Context, p *endpoint) (up bool, err error) {
 	if err := n.fits(&health); err != nil {
 		return false, err
 	}
-	p.meet(health.Journal)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(streamPatience, func() { cancel(errSilent) })
 	defer watchdog.Stop()
-	resp, err := p.do(ctx, request{method: http.MethodGet, path: n.streamPath()})
+	ask = request{method: http.MethodGet, path: n.streamPath()}
+	resp, err := peer{p, health.Journal}.do(ctx, ask)
 	if err != nil {
 		return false, causeOf(ctx, err)
 	}

@@ -110,8 +110,10 @@ func (n *node) connected(
 	for _, e := range n.entries {
 		n.checkJournal(e)
 	}
-	if n.talk != nil && len(n.talk.expect) > 0 {
-		n.talk.cancel(errUnanswered) // it may hang on what has just been given up
+	if n.talk != nil && (len(n.talk.expect) > 0 || h.Journal != before.Journal) {
+		// It may hang on what has just been given up, or be with another daemon.
+		n.talk.cancel(errUnanswered)
+		n.talk = nil
 	}
 	// What it has comes with the stream, which says what of it is ours.
 	n.place()

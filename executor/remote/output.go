@@ -80,9 +80,9 @@ func (r *run) outputs(g *glance) [2]part {
 	return [2]part{{r.stdout, g.state.Stdout}, {r.stderr, g.state.Stderr}}
 }
 
-// copyRest writes what there is left of the output of an attempt that has ended. It
-// goes on until it has all of it, or nobody can have it any more.
-func (r *run) copyRest(g *glance) error {
+// copyRest writes what there is left of the output of an attempt that has ended. If all of
+// it matters it goes on until it has that, or nobody can have it any more.
+func (r *run) copyRest(g *glance, all bool) error {
 	o := g.state.Outcome
 	for i, part := range r.outputs(g) {
 		if part.output == nil {
@@ -95,7 +95,7 @@ func (r *run) copyRest(g *glance) error {
 		if o.Gone {
 			continue
 		}
-		if err := r.fetchRest(part.output, part.size); err != nil {
+		if err := r.fetchRest(part.output, part.size, all); err != nil {
 			return err
 		}
 	}
@@ -117,7 +117,7 @@ func (o *output) put(all []byte) {
 
 // fetchRest fetches until size. The attempt is over, so ctx, which may have ended, does
 // not matter any more, but after it has ended nobody waits for ever.
-func (r *run) fetchRest(o *output, size int64) error {
+func (r *run) fetchRest(o *output, size int64, all bool) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.ctx))
 	defer cancel()
 	timer := time.NewTimer(0)
@@ -126,6 +126,11 @@ func (r *run) fetchRest(o *output, size int64) error {
 		err := r.fetch(ctx, o)
 		if err == nil {
 			continue
+		}
+		if status, ok := errors.AsType[*statusError](err); !all ||
+			ok && status.Problem.Code == wire.CodeNotFound {
+			o.gone = true // it was a daemon that remembers nothing
+			return nil
 		}
 		if lost := r.outputLost(err); lost != nil {
 			return lost
@@ -177,9 +182,9 @@ func (r *run) fetch(ctx context.Context, o *output) error {
 func (r *run) stream(ctx context.Context, o *output) error {
 	n := r.node
 	n.mu.Lock()
-	p := n.endpoint
+	p := peer{n.endpoint, r.journal}
 	n.mu.Unlock()
-	if p == nil {
+	if p.endpoint == nil {
 		return errors.New("the node is not in the fleet")
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

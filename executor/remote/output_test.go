@@ -2,7 +2,6 @@ package remote_test
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -115,28 +114,58 @@ func TestOutputThatIsNotWhole(t *testing.T) {
 	}
 }
 
-// Output that was evicted just before it could be fetched is missed too.
+// refuseOutput has requests for output answered with this.
+func (d *daemon) refuseOutput(status int, code string) {
+	d.between = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, wire.PathStdout) {
+			return false
+		}
+		w.WriteHeader(status)
+		d.write(w, wire.Problem{Text: "refused", Code: code})
+		return true
+	}
+}
+
+// Output that was evicted just before it could be fetched is missed too, and so is that of
+// a daemon that remembers nothing.
 func TestOutputThatIsGone(t *testing.T) {
+	t.Parallel()
+	for status, code := range map[int]string{
+		http.StatusGone: wire.CodeClosed, http.StatusNotFound: wire.CodeNotFound,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDaemon(t, "a")
+			d.refuseOutput(status, code)
+			e := open(t, remote.Config{}, d)
+			c := start(t, e, "a", "k1")
+			synctest.Wait()
+			d.tell("k1", func(task *task) { task.out[0] = []byte("out") })
+			d.ends("k1", wire.Outcome{})
+			<-c.done
+			require.NoError(t, c.err)
+			require.True(t, c.result.OK())
+			require.Contains(t, c.result.Message, "output is not kept")
+		})
+	}
+}
+
+// Nobody waits for the output of what a daemon has stopped at its end: it is lost in any
+// case.
+func TestOutputOfWhatIsLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDaemon(t, "a")
-		d.between = func(w http.ResponseWriter, r *http.Request) bool {
-			if !strings.HasSuffix(r.URL.Path, wire.PathStdout) {
-				return false
-			}
-			w.WriteHeader(http.StatusGone)
-			_, _ = io.WriteString(w, `{"error":"the output is not kept","code":"closed"}`)
-			return true
-		}
+		d.refuseOutput(http.StatusBadGateway, "")
 		e := open(t, remote.Config{}, d)
 		c := start(t, e, "a", "k1")
 		synctest.Wait()
 		d.tell("k1", func(task *task) { task.out[0] = []byte("out") })
-		d.ends("k1", wire.Outcome{})
-		<-c.done
-		require.NoError(t, c.err)
-		require.True(t, c.result.OK())
-		require.Contains(t, c.result.Message, "output is not kept")
+		d.ends("k1", wire.Outcome{
+			Stopped: wire.StoppedShutdown, Result: executor.Result{ExitCode: -1, Signal: "SIGTERM"},
+		})
+		synctest.Wait()
+		require.True(t, c.over())
+		isLost(t, c.err)
 	})
 }
 

@@ -241,7 +241,11 @@ func (r *run) finish(g *glance) (executor.Result, error) {
 	if o == nil {
 		return executor.Result{}, errors.New("remote: the daemon does not say how it ended")
 	}
-	copied := r.copyRest(g)
+	stopped := r.stoppedByOthers(o)
+	copied := r.copyRest(g, !stopped)
+	if stopped {
+		return executor.Result{}, r.node.lost(stopText(o.Stopped))
+	}
 	result, err := r.outcome(o)
 	if err == nil && copied != nil {
 		if lost, ok := errors.AsType[*executor.LostError](copied); ok {
@@ -257,17 +261,20 @@ func (r *run) finish(g *glance) (executor.Result, error) {
 	return result, err
 }
 
-// outcome is the end of an attempt in the terms of rule E5: what another engine, or
-// the daemon, stopped is lost, unless it had succeeded or the task is to blame.
+// stoppedByOthers reports whether another engine, or the daemon, stopped an attempt that
+// had not succeeded and whose task is not to blame: then it is lost (E5).
+func (r *run) stoppedByOthers(o *wire.Outcome) bool {
+	result, err := o.Result, o.Failure.Err()
+	stopped := o.Stopped != "" && (o.Stopped != wire.StoppedClosed || r.ctx.Err() == nil)
+	decided := err == nil && (result.OK() || result.Cause != "") ||
+		errors.Is(err, executor.ErrTimeLimit)
+	return stopped && !decided
+}
+
+// outcome is the end of an attempt that nobody else stopped.
 func (r *run) outcome(o *wire.Outcome) (executor.Result, error) {
 	result, err := o.Result, o.Failure.Err()
 	result.Node = r.node.name
-	stopped := o.Stopped != "" && (o.Stopped != wire.StoppedClosed || r.ctx.Err() == nil)
-	blameless := err == nil && (result.OK() || result.Cause != "") ||
-		errors.Is(err, executor.ErrTimeLimit)
-	if stopped && !blameless {
-		return executor.Result{}, r.node.lost(stopText(o.Stopped))
-	}
 	if err == nil && !result.OK() && result.Cause == "" &&
 		errors.Is(context.Cause(r.ctx), executor.ErrTimeLimit) {
 		result.Cause = executor.CauseTime

@@ -27,8 +27,8 @@ const (
 	idle = time.Hour
 )
 
-// A task is what the sender is to do next: one request, as a rule.
-type task func(ctx context.Context, p *endpoint)
+// A task is what the sender is to do next: one request, as a rule, and of that daemon.
+type task func(ctx context.Context, p peer)
 
 // send makes the requests of a node, one after the other. What gathers while one is
 // under way goes into the next.
@@ -37,9 +37,9 @@ func (n *node) send(ctx context.Context, p *endpoint) {
 	timer := time.NewTimer(idle)
 	defer timer.Stop()
 	for {
-		do, wait := n.next(ctx)
+		do, journal, wait := n.next(ctx)
 		if do != nil {
-			if do(ctx, p); ctx.Err() != nil {
+			if do(ctx, peer{p, journal}); ctx.Err() != nil {
 				return
 			}
 			continue
@@ -66,10 +66,16 @@ func definite(err error) error {
 	return err
 }
 
-// next returns what to do now, or how long to wait.
-func (n *node) next(ctx context.Context) (task, time.Duration) {
+// next returns what to do now and the journal of the daemon that it is for, or how long
+// to wait.
+func (n *node) next(ctx context.Context) (do task, journal string, wait time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	do, wait = n.choose(ctx)
+	return do, n.health.Journal, wait
+}
+
+func (n *node) choose(ctx context.Context) (task, time.Duration) {
 	now := time.Now()
 	wait := n.giveUp(now)
 	if !n.up {
@@ -119,12 +125,12 @@ func (n *node) quiet() bool {
 }
 
 // probe finds out whether requests are answered again.
-func (n *node) probe(ctx context.Context, p *endpoint) {
+func (n *node) probe(ctx context.Context, p peer) {
 	_ = n.fetch(ctx, p, request{method: http.MethodGet, path: wire.PathHealth}, nil)
 }
 
 // fetch makes a request, reads the answer, and notes how that went.
-func (n *node) fetch(ctx context.Context, p *endpoint, r request, to any) error {
+func (n *node) fetch(ctx context.Context, p peer, r request, to any) error {
 	err := p.fetch(ctx, r, to)
 	if ctx.Err() == nil {
 		n.finished(definite(err))
@@ -151,7 +157,7 @@ func (n *node) compare() task {
 			keys = append(keys, e.key)
 		}
 	}
-	return func(ctx context.Context, p *endpoint) {
+	return func(ctx context.Context, p peer) {
 		for part := range slices.Chunk(keys, mostKeys) {
 			missing, err := n.missing(ctx, p, part)
 			n.mu.Lock()
@@ -168,7 +174,7 @@ func (n *node) compare() task {
 }
 
 // missing returns those of the keys that the session does not own.
-func (n *node) missing(ctx context.Context, p *endpoint, keys []string) ([]string, error) {
+func (n *node) missing(ctx context.Context, p peer, keys []string) ([]string, error) {
 	body, err := json.Marshal(wire.Keys{Keys: keys})
 	if err != nil {
 		return nil, err
@@ -187,7 +193,7 @@ func (n *node) closeOne() task {
 	if e.over || e.gone || e.foreign {
 		return nil
 	}
-	return func(ctx context.Context, p *endpoint) {
+	return func(ctx context.Context, p peer) {
 		err := n.askClose(ctx, p, e)
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -202,7 +208,7 @@ func (n *node) closeOne() task {
 }
 
 // askClose asks for e to be closed. The answer is its state.
-func (n *node) askClose(ctx context.Context, p *endpoint, e *entry) error {
+func (n *node) askClose(ctx context.Context, p peer, e *entry) error {
 	path := wire.PathTask + url.PathEscape(e.key)
 	if e.cause != "" {
 		path += "?cause=" + e.cause
@@ -210,7 +216,7 @@ func (n *node) askClose(ctx context.Context, p *endpoint, e *entry) error {
 	return n.askState(ctx, p, http.MethodDelete, path)
 }
 
-func (n *node) askState(ctx context.Context, p *endpoint, method, path string) error {
+func (n *node) askState(ctx context.Context, p peer, method, path string) error {
 	var st wire.State
 	if err := n.fetch(ctx, p, request{method: method, path: path}, &st); err != nil {
 		return err
@@ -236,7 +242,7 @@ func (n *node) duePoll(until func(time.Time) bool) *entry {
 func (n *node) ask(e *entry, now time.Time) task {
 	e.retryAt = now.Add(pollEvery)
 	closing := e.closing
-	return func(ctx context.Context, p *endpoint) {
+	return func(ctx context.Context, p peer) {
 		if closing {
 			_ = n.askClose(ctx, p, e) // it is asked again
 			return

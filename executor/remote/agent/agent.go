@@ -188,9 +188,9 @@ var (
 
 // Shutdown ends the daemon. What outlives it is left alone, everything else is
 // stopped; ctx bounds how long it is waited for that. Requests that wait are
-// answered, streams end when they have told what there is to be told. It may be called
-// more than once, and returns the error of the journal, if it could not be written to
-// its end.
+// answered, streams end when they have told what there is to be told, if they are
+// served for so long. It may be called more than once, and returns the error of the
+// journal, if it could not be written to its end.
 func (a *Agent) Shutdown(ctx context.Context) error {
 	a.mu.Lock()
 	first := !a.closing
@@ -211,11 +211,11 @@ func (a *Agent) Shutdown(ctx context.Context) error {
 	over := make(chan struct{})
 	go func() {
 		a.running.Wait()
-		a.fallSilent()
 		if a.journal != nil {
 			a.journal.close()
 		}
 		a.writing.Wait()
+		a.fallSilent()
 		close(over)
 	}()
 	select {

@@ -134,7 +134,7 @@ func (a *Agent) stream(
 	defer gather.Stop()
 	timely, last := true, false
 	for {
-		a.collect(st, timely)
+		news := a.collect(st, timely)
 		timely = true
 		for more := true; more; {
 			more = a.write(st)
@@ -146,7 +146,9 @@ func (a *Agent) stream(
 				return
 			}
 		}
-		if last {
+		if last && news {
+			continue
+		} else if last {
 			return
 		}
 		ping.Reset(pingPause)
@@ -195,8 +197,8 @@ func patiently(rc *http.ResponseController) {
 }
 
 // collect finds what has changed since the last time, in order. Timely: it was not
-// because gatherTime was over.
-func (a *Agent) collect(st *stream, timely bool) {
+// because gatherTime was over. It reports whether there is anything.
+func (a *Agent) collect(st *stream, timely bool) bool {
 	st.found = st.found[:0]
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -212,6 +214,7 @@ func (a *Agent) collect(st *stream, timely bool) {
 	if a.rev > st.after && len(st.found) > 0 {
 		st.after = st.found[len(st.found)-1].rev
 	}
+	return len(st.found) > 0
 }
 
 // write adds a part of what was found to what is sent next. It reports whether there

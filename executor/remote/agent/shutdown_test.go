@@ -34,8 +34,7 @@ func TestShutdownAgain(t *testing.T) {
 	require.True(t, d.end(t, "k").Outcome.Result.OK())
 }
 
-// Streams tell how everything has ended that the daemon stops, and what they were about
-// to tell with something else.
+// Streams tell how everything has ended that the daemon stops.
 func TestShutdownTellsTheEnd(t *testing.T) {
 	t.Parallel()
 	const most = 64
@@ -58,4 +57,24 @@ func TestShutdownTellsTheEnd(t *testing.T) {
 	require.Len(t, ends, most)
 	require.True(t, ends["0"].Result.OK())
 	require.Equal(t, wire.StoppedShutdown, ends["1"].Stopped)
+}
+
+// They tell as well what was on its way to the disk, and has not been started.
+func TestShutdownTellsWhatIsNotStarted(t *testing.T) {
+	t.Parallel()
+	h := newHolder()
+	d, disk := bootFragile(t, t.TempDir(), executor.RunFunc(h.run))
+	l := d.hear(t, "s", "")
+	slow := make(chan struct{})
+	disk.slow.Store(&slow)
+	status := d.askAside(t, http.MethodPost, wire.PathTasks, `{"key":"k","job":{}}`+"\n")
+	<-slow
+	over := make(chan error, 1)
+	go func() { over <- d.Shutdown(context.Background()) }()
+	require.ErrorContains(t, d.Drain(t.Context()), "ends")
+	slow <- struct{}{}
+	l.next(t, isState("k", wire.NotStarted))
+	require.NoError(t, <-over)
+	<-status
+	require.Zero(t, h.started("k"))
 }
