@@ -50,11 +50,16 @@ func (k *keeper) submissions(ctx context.Context, kick <-chan struct{}) {
 			free <- struct{}{}
 			group := batch[0].group // Slurm's items have none any more
 			g.Go(func() {
+				returned := false
 				defer func() {
+					if !returned {
+						k.submissionEnded(batch, evidence.Unclear, "", "sbatch did not return")
+					}
 					<-free
 					k.landed(group)
 				}()
 				k.submit(ctx, batch)
+				returned = true
 			})
 		}
 	}
