@@ -52,6 +52,7 @@ func (c *conversation) end() {
 	if !c.ended {
 		c.ended = true
 		_ = c.writer.Close()
+		time.AfterFunc(requestPatience, func() { c.cancel(errUnanswered) })
 	}
 }
 
@@ -153,6 +154,7 @@ func (n *node) converse(ctx context.Context, p peer, c *conversation) {
 	for _, e := range left {
 		if refused || !c.sent.Load() {
 			e.maybe--
+			n.stray(e)
 		}
 		switch {
 		case refused:
@@ -207,5 +209,6 @@ func (n *node) answer(c *conversation, a *wire.Answer, count int) error {
 	n.note(nil)
 	e.maybe--
 	n.answered(e, a.Status, a.Problem)
+	n.stray(e)
 	return nil
 }

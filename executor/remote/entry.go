@@ -181,7 +181,9 @@ func (n *node) enqueueClose(e *entry) {
 }
 
 // unsent reports whether the daemon certainly has nothing of e.
-func (e *entry) unsent() bool { return !e.resume && !e.owned && e.maybe == 0 && !e.polled }
+func (e *entry) unsent() bool {
+	return !e.resume && !e.owned && !e.mine && e.maybe == 0 && !e.polled
+}
 
 // take notes a state that the daemon tells.
 func (n *node) take(st *wire.State) {

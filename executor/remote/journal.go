@@ -1,19 +1,16 @@
 package remote
 
-import (
-	"strings"
-
-	"github.com/daggy-go/daggy/executor/remote/internal/wire"
-)
+import "strings"
 
 // Refs tell by whom an attempt was taken, for engines that come later: a daemon that
 // has lost its journal would start it again.
 
-func makeRef(h *wire.Health, ref string) string {
-	if h.Journal == "" {
-		return ref
+// ref is what the log has of e.
+func (e *entry) ref() string {
+	if e.journal == "" {
+		return e.state.Ref
 	}
-	return h.Journal + "/" + h.Boot + "/" + ref
+	return e.journal + "/" + e.boot + "/" + e.state.Ref
 }
 
 func splitRef(s string) (journal, boot, ref string) {
@@ -28,10 +25,17 @@ func splitRef(s string) (journal, boot, ref string) {
 // checkJournal looks whether the daemon that is there now can know e.
 func (n *node) checkJournal(e *entry) {
 	journal := n.health.Journal
+	if e.over {
+		return
+	}
 	if e.unsent() {
 		e.journal, e.boot = "", "" // it was not taken by that one
+		if e.foreign {
+			e.foreign = false
+			n.again(e)
+		}
 	}
-	if e.journal == "" || journal == "" || n.config.Ephemeral || e.over {
+	if e.journal == "" || journal == "" || n.config.Ephemeral {
 		return
 	}
 	before := e.foreign
@@ -57,10 +61,23 @@ func (n *node) checkJournal(e *entry) {
 // afresh asks for what is wanted of e, of a daemon that may know it again.
 func (n *node) afresh(e *entry) {
 	e.owned = false
+	e.resume = e.resume || !e.closing
+	n.again(e)
+}
+
+// again asks for what is wanted of e.
+func (n *node) again(e *entry) {
 	if e.closing {
 		n.enqueueClose(e)
 		return
 	}
-	e.resume = true
 	n.enqueue(e)
+}
+
+// stray is for what turns out to be unsent after all, when the daemon has become another
+// meanwhile.
+func (n *node) stray(e *entry) {
+	if e.foreign && e.unsent() {
+		n.checkJournal(e)
+	}
 }

@@ -264,3 +264,56 @@ func TestAlwaysElsewhere(t *testing.T) {
 		require.Less(t, d.count("GET /api/v1/results"), 200)
 	})
 }
+
+// What was cancelled while its daemon was away is none of the business of another one.
+func TestReplacedAfterTheCancel(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, _, c := running(t, remote.Config{})
+		right := d.tasks
+		d.set(func() { d.cut = true })
+		d.hangUp()
+		sleep(time.Second)
+		c.cancel(context.Canceled)
+		sleep(time.Second)
+		d.restart(func(h *wire.Health) {
+			d.cut, d.tasks, h.Journal = false, map[string]*task{}, "j2"
+		})
+		sleep(time.Minute)
+		require.False(t, c.over(), "%v", c.err)
+		require.False(t, d.knows("k1"))
+		d.restart(func(h *wire.Health) { d.tasks, h.Journal = right, "j1" })
+		sleep(time.Minute)
+		require.True(t, c.over())
+		require.Equal(t, 7, c.result.ExitCode)
+	})
+}
+
+// What waited for a connection, and was cancelled, when the daemon became another has
+// nothing to do with the one before.
+func TestReplacedDuringTheDial(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "a")
+		node := d.node()
+		var slow atomic.Bool
+		node.Dial = func(ctx context.Context) (net.Conn, error) {
+			if slow.CompareAndSwap(true, false) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return d.dial(ctx)
+		}
+		e := open(t, remote.Config{Nodes: []remote.Node{node}})
+		synctest.Wait()
+		d.server.SetKeepAlivesEnabled(false)
+		slow.Store(true)
+		c := start(t, e, "a", "k1")
+		synctest.Wait()
+		c.cancel(context.Canceled)
+		d.restart(func(h *wire.Health) { h.Journal = "j2" })
+		sleep(time.Minute)
+		require.True(t, c.over())
+		require.ErrorIs(t, c.err, context.Canceled)
+	})
+}

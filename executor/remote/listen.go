@@ -24,13 +24,14 @@ const streamPatience = 30 * time.Second
 func (n *node) listen(ctx context.Context, p *endpoint) {
 	timer := time.NewTimer(idle)
 	defer timer.Stop()
+	pause := time.Duration(0)
 	for tries := 0; ; {
 		begun := time.Now()
 		up, err := n.follow(ctx, p)
 		if ctx.Err() != nil {
 			return
 		}
-		if up && time.Since(begun) > n.config.MaxBackoff {
+		if up && time.Since(begun) > pause {
 			tries = 0
 		}
 		tries++
@@ -39,7 +40,8 @@ func (n *node) listen(ctx context.Context, p *endpoint) {
 		if up || tries == 1 {
 			n.config.Logger.Warn("node cannot be reached", nodeAttr(n.name), slog.Any("err", err))
 		}
-		timer.Reset(n.backoff(tries))
+		pause = n.backoff(tries)
+		timer.Reset(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -208,7 +208,7 @@ func (r *run) report(g *glance) {
 	if g.state.State == wire.Running {
 		r.told, r.reason = true, ""
 		r.node.mu.Lock()
-		ref := makeRef(&r.node.health, g.state.Ref)
+		ref := r.ref()
 		r.node.mu.Unlock()
 		r.attempt.Report(executor.Status{Running: true, Ref: ref, Node: r.node.name})
 		return
