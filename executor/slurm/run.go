@@ -166,6 +166,12 @@ func (r *run) again() {
 // recall looks at what earlier calls have left. It is not known what to do about
 // an attempt of which they should have left something.
 func (r *run) recall() (o *outcome, known bool) {
+	// Whoever has the key first: what the job is to do is there before that, and goes
+	// last of all. The right directory may be mounted in between.
+	err := r.look()
+	if err != nil {
+		return failure(fmt.Errorf("slurm: %w", err)), false
+	}
 	old, known, err := r.store.spec(r.a.Key)
 	if err != nil {
 		return failure(fmt.Errorf("slurm: %w", err)), false
@@ -186,10 +192,8 @@ func (r *run) recall() (o *outcome, known bool) {
 	if sp.stderr != sp.stdout {
 		r.open(&r.err, sp.stderr, r.a.Stderr)
 	}
-	if !known && r.a.Resumed && r.a.Ref != "" {
-		if claim, err := r.store.claim(r.a.Key); err == nil && claim.Free() {
-			return nil, false
-		}
+	if !known && r.a.Resumed && r.a.Ref != "" && r.claim.Free() {
+		return nil, false
 	}
 	return r.settled(known), true
 }
@@ -197,9 +201,6 @@ func (r *run) recall() (o *outcome, known bool) {
 // settled reports the outcome of a key that needs nothing of Slurm: it has ended
 // before, or was closed, or is to be closed and was never submitted.
 func (r *run) settled(known bool) *outcome {
-	if err := r.look(); err != nil {
-		return failure(fmt.Errorf("slurm: %w", err))
-	}
 	if r.claim.Engine {
 		return failure(r.closed())
 	}

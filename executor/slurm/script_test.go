@@ -144,6 +144,63 @@ func TestAnotherDirectory(t *testing.T) {
 	require.Equal(t, 1, noted(t, file))
 }
 
+// The right directory may be mounted at any moment, also between two looks at its files.
+func TestMountedMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	base := t.TempDir()
+	right, empty := filepath.Join(base, "right"), filepath.Join(base, "empty")
+	mount, file := filepath.Join(base, "mount"), filepath.Join(base, "notes")
+	open := func() *slurm.Executor {
+		return slurm.New(slurm.Config{
+			Dir: mount, Commands: c.run, Interval: 5 * time.Millisecond, ArrayWait: -1,
+		})
+	}
+	point := func(at string) {
+		require.NoError(t, os.Symlink(at, mount+".new"))
+		require.NoError(t, os.Rename(mount+".new", mount))
+	}
+	a := attempt("key", dag.Command("sh", "-c", `echo >>"$1"; while ! [ -e "$1.go" ]; do sleep 0.02
+		done`, "sh", file))
+	done := make(chan error, 1)
+	for _, dir := range []string{empty, right} {
+		require.NoError(t, os.Mkdir(dir, 0o700))
+	}
+	point(empty)
+	_, err := open().Run(t.Context(), attempt("other", dag.Command("true")))
+	require.NoError(t, err)
+	// attach lets go of the job as soon as it is seen to run.
+	attach := func() {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		again := *a
+		again.OnReport = func(s executor.Status) {
+			if s.Running {
+				a.Ref = s.Ref
+				cancel(executor.ErrDetach)
+			}
+		}
+		_, err := open().Run(ctx, &again)
+		done <- err
+	}
+	point(right)
+	go attach()
+	require.ErrorIs(t, <-done, executor.ErrDetach)
+	a.Resumed = true
+	for range 200 {
+		point(empty)
+		go attach()
+		timer := time.NewTimer(time.Duration(rand.IntN(2000)) * time.Microsecond)
+		<-timer.C
+		point(right)
+		require.ErrorIs(t, <-done, executor.ErrDetach)
+	}
+	require.NoError(t, os.WriteFile(file+".go", nil, 0o600))
+	_, err = open().Run(t.Context(), a)
+	require.NoError(t, err)
+	require.Equal(t, 1, noted(t, file))
+}
+
 // Words and variables are data, whatever is in them.
 func TestWordsAreData(t *testing.T) {
 	t.Parallel()
