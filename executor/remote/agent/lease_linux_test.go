@@ -18,14 +18,14 @@ import (
 )
 
 // A hold is a job that the test sees the end of.
-type hold struct{ l net.Listener }
+type hold struct{ l *net.TCPListener }
 
 func newHold(tb testing.TB) hold {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = l.Close() })
-	return hold{l}
+	return hold{l.(*net.TCPListener)}
 }
 
 func (h hold) job() string {
@@ -36,6 +36,7 @@ func (h hold) job() string {
 // begun waits for the job, and what it returns for its end.
 func (h hold) begun(tb testing.TB) (ended func()) {
 	tb.Helper()
+	require.NoError(tb, h.l.SetDeadline(time.Now().Add(patience)))
 	c, err := h.l.Accept()
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = c.Close() })
@@ -62,7 +63,7 @@ func TestLeaseEndsWithoutTheDaemon(t *testing.T) {
 			require.NoError(t, json.Unmarshal(got.body, &health))
 			require.True(t, health.LeaseHolds)
 			require.GreaterOrEqual(t, health.StopSeconds, 2.0)
-			body := fmt.Sprintf(`{"leaseSeconds":1.5,"job":%s}`, h.job())
+			body := fmt.Sprintf(`{"leaseSeconds":10,"job":%s}`, h.job())
 			require.Equal(t, http.StatusCreated, d.put(t, "s", s.key("k"), body).status)
 			ended := h.begun(t)
 			require.NoError(t, d.cmd.Process.Signal(signal))
@@ -87,7 +88,7 @@ func TestLeaseOfTheDaemonBefore(t *testing.T) {
 	t.Parallel()
 	s, h := newSite(t), newHold(t)
 	d := spawnDaemon(t, role{Dir: s.dir, Cores: 4})
-	body := fmt.Sprintf(`{"leaseSeconds":4,"job":%s}`, h.job())
+	body := fmt.Sprintf(`{"leaseSeconds":10,"job":%s}`, h.job())
 	require.Equal(t, http.StatusCreated, d.put(t, "s", s.key("k"), body).status)
 	ended := h.begun(t)
 	d.until(t, s.key("k"), isRunning)
@@ -106,12 +107,12 @@ func TestLeaseIsGivenUp(t *testing.T) {
 	t.Parallel()
 	s, free, bound := newSite(t), newHold(t), newHold(t)
 	d := spawnDaemon(t, role{Dir: s.dir, Cores: 4})
-	body := fmt.Sprintf(`{"leaseSeconds":2,"job":%s}`, free.job())
+	body := fmt.Sprintf(`{"leaseSeconds":10,"job":%s}`, free.job())
 	require.Equal(t, http.StatusCreated, d.put(t, "s", s.key("free"), body).status)
 	goesOn := free.begun(t)
 	body = fmt.Sprintf(`{"resumed":true,"job":%s}`, free.job())
 	require.Equal(t, http.StatusOK, d.put(t, "s2", s.key("free"), body).status)
-	body = fmt.Sprintf(`{"leaseSeconds":4,"job":%s}`, bound.job())
+	body = fmt.Sprintf(`{"leaseSeconds":12,"job":%s}`, bound.job())
 	require.Equal(t, http.StatusCreated, d.put(t, "s", s.key("bound"), body).status)
 	ended := bound.begun(t)
 	d.kill()
