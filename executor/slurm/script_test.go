@@ -187,6 +187,8 @@ func TestMountedMeanwhile(t *testing.T) {
 	go attach()
 	require.ErrorIs(t, <-done, executor.ErrDetach)
 	a.Resumed = true
+	// The job has the same mount here, and has read what it is to do.
+	require.Eventually(t, func() bool { return noted(t, file) == 1 }, time.Minute, time.Millisecond)
 	for range 200 {
 		point(empty)
 		go attach()
