@@ -25,10 +25,11 @@ func TestPartitionLongerThanTheLease(t *testing.T) {
 			t.Parallel()
 			a, b := boot(t, "a", cores(2)), boot(t, "b", cores(2))
 			e := fleet(t, remote.Config{
-				OnUnreachable: remote.Replace, Lease: time.Second, Margin: 500 * time.Millisecond,
+				OnUnreachable: remote.Replace,
+				Lease:         4 * time.Second, Margin: 500 * time.Millisecond,
 			}, a, b)
 			dir := t.TempDir()
-			d := marking(dir, 6, 3*time.Second)
+			d := marking(dir, 6, 8*time.Second) // longer than a lease
 			for i := range d.Tasks {
 				d.Tasks[i].Parents = nil
 			}
