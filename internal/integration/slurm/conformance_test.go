@@ -38,7 +38,8 @@ func TestConformance(t *testing.T) {
 			tb.Helper()
 			cluster.KillJobs(tb)
 		},
-		Jobs:   executortest.Processes(),
-		Weaker: executortest.Weaker{NoPanics: "commands are other processes"},
+		Jobs:     executortest.Processes(),
+		Weaker:   executortest.Weaker{NoPanics: "commands are other processes"},
+		Patience: patience,
 	})
 }
