@@ -146,9 +146,7 @@ func (a *Agent) stream(
 				return
 			}
 		}
-		if last && news {
-			continue
-		} else if last {
+		if last && !news {
 			return
 		}
 		ping.Reset(pingPause)
