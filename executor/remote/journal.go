@@ -61,7 +61,9 @@ func (n *node) checkJournal(e *entry) {
 // afresh asks for what is wanted of e, of a daemon that may know it again.
 func (n *node) afresh(e *entry) {
 	e.owned = false
-	e.resume = e.resume || !e.closing
+	if !e.closing {
+		e.resume = true
+	}
 	n.again(e)
 }
 

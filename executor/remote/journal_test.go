@@ -77,22 +77,40 @@ func TestJournalIsLost(t *testing.T) {
 }
 
 // A daemon with another journal cannot close a key either: what runs under it is none of
-// its business. The one with the right journal does, when it is back.
+// its business, whether it was cancelled before that one came or later. The one with the
+// right journal closes it, when it is back.
 func TestForeignJournalClosesNothing(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d, _, c := running(t, remote.Config{})
-		right := d.tasks
-		d.restart(func(h *wire.Health) { d.tasks, h.Journal = map[string]*task{}, "j2" })
-		sleep(time.Minute)
-		c.cancel(context.Canceled)
-		sleep(time.Minute)
-		require.False(t, c.over(), "%v", c.err)
-		d.restart(func(h *wire.Health) { d.tasks, h.Journal = right, "j1" })
-		sleep(time.Minute)
-		require.True(t, c.over())
-		require.Equal(t, 7, c.result.ExitCode)
-	})
+	for name, away := range map[string]bool{"while it is away": true, "later": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d, _, c := running(t, remote.Config{})
+				right := d.tasks
+				if away {
+					d.set(func() { d.cut = true })
+					d.hangUp()
+					sleep(time.Second)
+					c.cancel(context.Canceled)
+					sleep(time.Second)
+				}
+				d.restart(func(h *wire.Health) {
+					d.cut, d.tasks, h.Journal = false, map[string]*task{}, "j2"
+				})
+				sleep(time.Minute)
+				if !away {
+					c.cancel(context.Canceled)
+					sleep(time.Minute)
+				}
+				require.False(t, c.over(), "%v", c.err)
+				require.False(t, d.knows("k1"))
+				d.restart(func(h *wire.Health) { d.tasks, h.Journal = right, "j1" })
+				sleep(time.Minute)
+				require.True(t, c.over())
+				require.Equal(t, 7, c.result.ExitCode)
+			})
+		})
+	}
 }
 
 func TestForeignJournalIsReplaced(t *testing.T) {
@@ -262,30 +280,6 @@ func TestAlwaysElsewhere(t *testing.T) {
 		start(t, e, "a", "k2")
 		sleep(10 * time.Minute)
 		require.Less(t, d.count("GET /api/v1/results"), 200)
-	})
-}
-
-// What was cancelled while its daemon was away is none of the business of another one.
-func TestReplacedAfterTheCancel(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d, _, c := running(t, remote.Config{})
-		right := d.tasks
-		d.set(func() { d.cut = true })
-		d.hangUp()
-		sleep(time.Second)
-		c.cancel(context.Canceled)
-		sleep(time.Second)
-		d.restart(func(h *wire.Health) {
-			d.cut, d.tasks, h.Journal = false, map[string]*task{}, "j2"
-		})
-		sleep(time.Minute)
-		require.False(t, c.over(), "%v", c.err)
-		require.False(t, d.knows("k1"))
-		d.restart(func(h *wire.Health) { d.tasks, h.Journal = right, "j1" })
-		sleep(time.Minute)
-		require.True(t, c.over())
-		require.Equal(t, 7, c.result.ExitCode)
 	})
 }
 
