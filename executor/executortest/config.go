@@ -41,7 +41,7 @@ type Config struct {
 	// 0: 200.
 	Concurrent int
 	// Patience is the longest that a check waits for anything. It only has an
-	// effect if the executor is broken. 0: 30 seconds.
+	// effect if the executor is broken. 0: two minutes.
 	Patience time.Duration
 
 	// quiet is how long a check looks whether something happens that must not.
@@ -149,7 +149,7 @@ func (c Config) withDefaults() Config {
 		c.Concurrent = 200
 	}
 	if c.Patience == 0 {
-		c.Patience = 30 * time.Second
+		c.Patience = 2 * time.Minute
 	}
 	if c.quiet == 0 {
 		c.quiet = 20 * time.Millisecond

@@ -38,8 +38,7 @@ func TestConformance(t *testing.T) {
 			tb.Helper()
 			cluster.KillJobs(tb)
 		},
-		Jobs:     executortest.Processes(),
-		Weaker:   executortest.Weaker{NoPanics: "commands are other processes"},
-		Patience: patience,
+		Jobs:   executortest.Processes(),
+		Weaker: executortest.Weaker{NoPanics: "commands are other processes"},
 	})
 }
