@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
@@ -18,6 +19,8 @@ const (
 	copyEvery = 100 * time.Millisecond
 	// copyAtOnce is how much is fetched without waiting for that.
 	copyAtOnce = 1 << 20
+	// fewTries is how often it may fail at the end before that is told.
+	fewTries = 3
 )
 
 // buffers are for copying output.
@@ -122,10 +125,14 @@ func (r *run) fetchRest(o *output, size int64, all bool) error {
 	defer cancel()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !o.over(size) {
+	for failures := 0; !o.over(size); {
 		err := r.fetch(ctx, o)
 		if err == nil {
 			continue
+		}
+		if failures++; failures == fewTries {
+			r.node.config.Logger.Warn("output of an attempt that has ended cannot be had yet",
+				nodeAttr(r.node.name), keyAttr(r.key), slog.Any("err", err))
 		}
 		if status, ok := errors.AsType[*statusError](err); !all ||
 			ok && status.Problem.Code == wire.CodeNotFound {
@@ -146,7 +153,7 @@ func (r *run) fetchRest(o *output, size int64, all bool) error {
 }
 
 // outputLost reports whether output that cannot be fetched is given up: ctx has ended,
-// or the node is away for longer than a lease.
+// or with Replace, the node or the daemon that has it is away for longer than a lease.
 func (r *run) outputLost(err error) error {
 	if r.ctx.Err() != nil {
 		return fmt.Errorf("remote: node %q: it has ended, but its output could not be had: %w",
@@ -156,7 +163,11 @@ func (r *run) outputLost(err error) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	at, bounded := n.lostAt()
-	if n.gone || !n.up && bounded && time.Now().After(at) {
+	if n.up {
+		bounded = n.config.OnUnreachable == Replace && n.health.Journal != r.journal
+		at = n.since.Add(n.config.Lease)
+	}
+	if n.gone || bounded && time.Now().After(at) {
 		return n.lost("it has ended, but its output could not be had: " + err.Error())
 	}
 	return nil

@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ func TestLargeOutputIsFetched(t *testing.T) {
 		<-c.done
 		require.NoError(t, c.err)
 		require.Equal(t, large, c.stdout.String())
-		require.Len(t, c.stderr.String(), len(large)+1-1)
+		require.Len(t, c.stderr.String(), len(large))
 	})
 }
 
@@ -167,6 +168,42 @@ func TestOutputOfWhatIsLost(t *testing.T) {
 		require.True(t, c.over())
 		isLost(t, c.err)
 	})
+}
+
+// What only another daemon than the one that is there now could tell is waited for aloud,
+// and with Replace not for ever.
+func TestOutputOfAnotherDaemon(t *testing.T) {
+	t.Parallel()
+	for _, unreachable := range []remote.Unreachable{remote.Wait, remote.Replace} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDaemon(t, "a")
+			d.refuseOutput(http.StatusBadGateway, "")
+			var log lockedBuffer
+			e := open(t, remote.Config{
+				OnUnreachable: unreachable, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			}, d)
+			c := start(t, e, "a", "k1")
+			synctest.Wait()
+			d.tell("k1", func(task *task) { task.out[0] = []byte("out") })
+			d.ends("k1", wire.Outcome{})
+			sleep(time.Minute)
+			require.False(t, c.over(), "the daemon is there")
+			d.restart(func(h *wire.Health) {
+				d.tasks, h.Journal, d.between = map[string]*task{}, "j2", nil
+			})
+			sleep(remote.DefaultLease / 2)
+			require.False(t, c.over(), "the right one may come back")
+			require.Contains(t, log.String(), "key=k1")
+			sleep(2 * remote.DefaultLease)
+			if unreachable == remote.Wait {
+				require.False(t, c.over())
+				e.Gone("a")
+				sleep(time.Minute)
+			}
+			require.True(t, c.over())
+			isLost(t, c.err)
+		})
+	}
 }
 
 // funcs cannot be compared.
