@@ -39,10 +39,10 @@ func TestMovedAndAcknowledged(t *testing.T) {
 				d.tasks["k1"].session = "another"
 				d.tasks["k1"].state = wire.State{Key: "k1", State: wire.Closed}
 				d.moved[session] = []string{"k1"}
+				if stop {
+					c.cancel(context.Canceled) // before anything of that is heard
+				}
 			})
-			if stop {
-				c.cancel(context.Canceled)
-			}
 			sleep(time.Minute)
 			require.True(t, c.over())
 			if stop {
