@@ -30,10 +30,16 @@ type process struct {
 	ended chan struct{} // closed once it was waited for
 }
 
-// start starts a server that logs to the file. It is killed if the test leaves
-// it behind, and by the kernel if the test is killed.
+// start starts a server that logs to the file, the end of which is shown if the test
+// fails. It is killed if the test leaves it behind, and by the kernel if the test is
+// killed.
 func start(tb testing.TB, cmd *exec.Cmd, log string) *process {
 	tb.Helper()
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("%s:\n%s", cmd.Path, tail(log))
+		}
+	})
 	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(tb, err)
 	cmd.Stdout, cmd.Stderr = f, f

@@ -60,7 +60,10 @@ func (s *Slurm) configure(tb testing.TB, c SlurmConfig) {
 		"SelectType":          "select/cons_tres", "SelectTypeParameters": "CR_Core_Memory",
 		"DefMemPerCPU": "50", "PriorityType": "priority/basic", "MinJobAge": "300",
 		"MaxJobCount": "20000", "MaxArraySize": "4001", "InactiveLimit": "0", "KillWait": "2",
-		"SlurmctldTimeout": "10", "SlurmdTimeout": "10", "MessageTimeout": "10",
+		// Where processes start slowly, what is slow is not to count as failed: a node
+		// that does not answer within MessageTimeout has its job requeued.
+		"SlurmctldTimeout": "60", "SlurmdTimeout": "300", "MessageTimeout": "60",
+		"BatchStartTimeout": "300",
 		"SlurmdParameters": "config_overrides", "ProctrackType": "proctrack/linuxproc",
 		"TaskPlugin": "task/none", "JobAcctGatherType": "jobacct_gather/linux",
 		"JobAcctGatherFrequency": "task=1", "JobAcctGatherParams": "OverMemoryKill",

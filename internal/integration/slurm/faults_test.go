@@ -21,7 +21,9 @@ import (
 // seconds, and its jobs run when the controller goes on.
 func TestPausedController(t *testing.T) {
 	t.Parallel()
-	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{}))
+	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{
+		Settings: map[string]string{"MessageTimeout": "10"},
+	}))
 	j := newJournal(t)
 	cluster.PauseController(t)
 	h := start(t, slurm.New(cluster.config(t.TempDir())), j.many(5, ""))
@@ -100,7 +102,9 @@ func twice(t *testing.T, cluster *counter, j journal) *runner.Handle {
 // A node that dies takes its jobs with it: they are lost, and run on another.
 func TestNodeDies(t *testing.T) {
 	t.Parallel()
-	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{}))
+	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{
+		Settings: map[string]string{"SlurmdTimeout": "10"},
+	}))
 	j := newJournal(t)
 	h := twice(t, cluster, j)
 	cluster.KillNode(t, 0)

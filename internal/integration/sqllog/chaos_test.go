@@ -118,8 +118,9 @@ func (e *engine) batch() []statelog.Record {
 	return recs
 }
 
-// patience is short, so that a server that is paused is given up soon.
-const patience = 300 * time.Millisecond
+// patience is short, so that a server that is paused is given up soon, and long enough
+// for a slow one to take a connection: it would only make new ones otherwise.
+const patience = 2 * time.Second
 
 func (e *engine) append(ctx context.Context, batch []statelog.Record) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -155,7 +156,7 @@ func (e *engine) readBack(ctx context.Context, batch []statelog.Record) error {
 }
 
 func (e *engine) read(ctx context.Context) (tasks []int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*patience)
+	ctx, cancel := context.WithTimeout(ctx, 5*patience)
 	defer cancel()
 	for rec, err := range e.log.Read(ctx, e.run, 0) {
 		if err != nil {
