@@ -178,6 +178,8 @@ func TestUnits(t *testing.T) {
 	require.Empty(t, s.listening.Address, "that of the socket unit, or the default")
 	require.Contains(t, string(unit), "KillMode=process")
 	require.Contains(t, string(unit), "StateDirectory=")
+	// Without the second, nothing is enforced by control groups of version 2.
+	require.Contains(t, string(unit), "\nDelegate=cpu memory pids\nDelegateSubgroup=engine\n")
 	socket, err := os.ReadFile("agentd.socket")
 	require.NoError(t, err)
 	require.Contains(t, string(socket), "ListenStream="+defaultAddress+"\n")
