@@ -111,7 +111,7 @@ func newAgent(ctx context.Context, c Config, openStore storeOpener) (*Agent, err
 	return a, nil
 }
 
-// makeDir makes the directory, for nobody else.
+// makeDir makes the directory and those in it, for nobody else.
 func (a *Agent) makeDir() (err error) {
 	if a.dir == "" {
 		if a.dir, err = os.MkdirTemp("", "daggy-agent-"); err != nil {
@@ -122,7 +122,20 @@ func (a *Agent) makeDir() (err error) {
 	if a.dir, err = filepath.Abs(a.dir); err != nil {
 		return fmt.Errorf("agent: Config.Dir: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Join(a.dir, outputsName), 0o700); err != nil {
+	names := []string{outputsName}
+	if !a.config.Ephemeral {
+		names = append(names, journalName)
+	}
+	for _, name := range names {
+		dir := filepath.Join(a.dir, name)
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			err = checkPrivate(dir)
+		}
+		if err != nil {
+			return fmt.Errorf("agent: Config.Dir: %w", err)
+		}
+	}
+	if err := checkClosed(a.dir); err != nil {
 		return fmt.Errorf("agent: Config.Dir: %w", err)
 	}
 	return nil
