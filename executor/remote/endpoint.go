@@ -191,10 +191,14 @@ func (e *statusError) definite() bool {
 func (e *statusError) elsewhere() bool { return e.Problem.Code == wire.CodeElsewhere }
 
 func (e *statusError) Error() string {
-	if e.Problem.Text == "" {
+	switch p := &e.Problem; {
+	case p.Text == "":
 		return fmt.Sprintf("it answers %d %s", e.Status, http.StatusText(e.Status))
+	case p.Hint == "":
+		return fmt.Sprintf("it answers %d: %s", e.Status, p.Text)
+	default:
+		return fmt.Sprintf("it answers %d: %s; %s", e.Status, p.Text, p.Hint)
 	}
-	return fmt.Sprintf("it answers %d: %s", e.Status, e.Problem.Text)
 }
 
 // do makes a request. The error is a *statusError, or nothing is known of what the

@@ -98,6 +98,7 @@ func TestSecureNode(t *testing.T) {
 	})
 	require.NoError(t, err)
 	requireTrouble(t, e, "trusting", "401")
+	requireTrouble(t, e, "trusting", "a token of the daemon's token file") // what to do
 	requireTrouble(t, e, "wary", "certificate")
 
 	require.NoError(t, os.WriteFile(ours, []byte(good), 0o600))

@@ -17,6 +17,8 @@ type Problem struct {
 	Text string `json:"error"`
 	// Code says why, see CodeConflict and the others.
 	Code string `json:"code"`
+	// Hint says what to do about it. It may be empty.
+	Hint string `json:"hint,omitempty"`
 	// RetryAfter is how many seconds to wait at least, with 429 and 503.
 	RetryAfter float64 `json:"retryAfterSeconds,omitempty"`
 	// Lost: no more than that nothing runs under the key is known, with 410. An
