@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
 )
 
 // Config says what a guard lets through.
@@ -63,6 +65,10 @@ func New(c Config) (*Guard, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	keeper, err := newGatekeeper(c.Auth, log)
+	if bad := checkHosts(c.Hosts); bad != nil {
+		var errs *multierror.Error
+		err = multierror.Append(errs, bad, err).ErrorOrNil()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,17 +1,33 @@
 package httpguard
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/hashicorp/go-multierror"
 )
 
 // hosts are the names that requests may call the daemon by. A page in a browser
 // can have its own name resolve to any address, but cannot send another name
 // than its own (DNS rebinding).
 type hosts map[string]struct{}
+
+// checkHosts refuses what no caller could call the daemon by.
+func checkHosts(names []string) error {
+	var errs *multierror.Error
+	for _, name := range names {
+		_, err := netip.ParseAddr(strings.Trim(name, "[]"))
+		if name == "" || err != nil && strings.ContainsAny(name, ":/@*[] ") {
+			errs = multierror.Append(errs, fmt.Errorf("httpguard: host %q: want a name or an "+
+				"address such as node7.cluster, without a port", name))
+		}
+	}
+	return errs.ErrorOrNil()
+}
 
 func newHosts(names []string) hosts {
 	h := hosts{"localhost": {}, "127.0.0.1": {}, "::1": {}}

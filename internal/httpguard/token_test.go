@@ -3,6 +3,7 @@ package httpguard_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -231,14 +232,22 @@ func TestInsecureLoopback(t *testing.T) {
 
 func TestContradictions(t *testing.T) {
 	t.Parallel()
+	good := []string{"node7.cluster", "node_7", "10.0.0.7", "fd00::7", "[fd00::7]", "fe80::1%eth0"}
+	bad := []string{"", "node7:2504", "10.0.0.7:2504", "[fd00::7]:2504", "https://node7", "*.lab"}
 	_, err := httpguard.New(httpguard.Config{Auth: httpguard.Auth{
 		TokenFile: "x", InsecureLoopback: true,
 		Certificates: map[string]httpguard.Role{
 			"engine": httpguard.Submit, "dns:": httpguard.Read, "CN=x": httpguard.Public,
 		},
-	}})
+	}, Hosts: append(good, bad...)})
 	for _, says := range []string{"choose one", `"engine"`, `"dns:"`, `"CN=x"`} {
 		require.ErrorContains(t, err, says)
+	}
+	for _, name := range bad {
+		require.ErrorContains(t, err, fmt.Sprintf("host %q", name))
+	}
+	for _, name := range good {
+		require.NotContains(t, err.Error(), fmt.Sprintf("host %q", name))
 	}
 }
 
