@@ -39,6 +39,7 @@ func members() map[string]member {
 		"insecure_loopback":  into(func(s all) *bool { return &s.agent.Auth.InsecureLoopback }),
 		"hosts":              into(func(s all) *[]string { return &s.agent.Hosts }),
 		"node":               into(func(s all) *string { return &s.agent.Node }),
+		"limits":             readLimits,
 		"allow_root":         into(func(s all) *bool { return &s.agent.AllowRoot }),
 	}
 }
@@ -207,6 +208,14 @@ func readWebThreads(s *settings, value json.RawMessage) error {
 	}
 	s.notes = append(s.notes, "web-threads has no meaning here: each request has its own goroutine")
 	return nil
+}
+
+func readLimits(s *settings, value json.RawMessage) error {
+	var mode string
+	if err := decode(value, &mode); err != nil {
+		return err
+	}
+	return s.setLimits(mode)
 }
 
 func readCapacity(s *settings, value json.RawMessage) error {

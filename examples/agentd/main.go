@@ -40,7 +40,7 @@
 //	  "tls": {"cert": "cert.pem", "key": "key.pem", "client_ca": "ca.pem"},
 //	  "certificates": {"CN=engine": "submit"},
 //	  "hosts": ["node7.cluster"],
-//	  "node": "node7", "listen": "unix:/run/daggy/agentd.sock",
+//	  "node": "node7", "listen": "unix:/run/daggy/agentd.sock", "limits": "required",
 //	  "ephemeral": false, "insecure_loopback": false, "allow_root": false
 //	}
 //
@@ -127,7 +127,7 @@ func inFlags(err error) string {
 		"Auth.InsecureLoopback", "-insecure-loopback", "TLS.CertFile", "-tls-cert",
 		"TLS.KeyFile", "-tls-key", "TLS.ClientCAFile", "-client-ca",
 		"Config.AllowRoot", "-allow-root", "Config.Capacity", "-capacity",
-		"Config.Dir", "-dir", "Config.Ephemeral", "-ephemeral",
+		"Config.Dir", "-dir", "Config.Ephemeral", "-ephemeral", "Config.Limits", "-limits",
 	).Replace(err.Error())
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/executor/fork"
 	"github.com/daggy-go/daggy/executor/remote/agent"
 )
 
@@ -44,6 +45,9 @@ the node:
   -node NAME           what engines call it (default: the host name)
   -capacity R=AMOUNT   how much it offers of a resource: cores=0 (all of them),
                        memoryMB=16000, gpus=2 or any other
+  -limits MODE         of jobs whose limits the kernel cannot be asked to enforce:
+                       possible (run them, results say what is not enforced; the
+                       default), required (refuse them), off (enforce nothing)
   -grace TIME          from asking a process to stop to killing it (default 10s)
   -drain TIME          how long what runs is waited for at the end (default 0, for
                        it goes on; 30s with -ephemeral, for it does not)
@@ -165,6 +169,7 @@ func flags(fs *flag.FlagSet, given *[]setter) {
 	yes("allow-root", func(s *settings) *bool { return &s.agent.AllowRoot })
 	plain("node", func(s *settings) *string { return &s.agent.Node })
 	text("capacity", (*settings).addCapacity)
+	text("limits", (*settings).setLimits)
 	span("grace", func(s *settings) *time.Duration { return &s.agent.Grace })
 	span("drain", func(s *settings) *time.Duration { return &s.drain })
 	text("log", func(s *settings, value string) error {
@@ -199,6 +204,20 @@ func (s *settings) setCertificate(name, role string) error {
 		s.agent.Auth.Certificates = map[string]agent.Role{}
 	}
 	s.agent.Auth.Certificates[name] = r
+	return nil
+}
+
+// limitModes are what becomes of limits that cannot be enforced.
+var limitModes = map[string]fork.LimitMode{
+	"possible": fork.LimitsPossible, "required": fork.LimitsRequired, "off": fork.LimitsOff,
+}
+
+func (s *settings) setLimits(mode string) error {
+	m, ok := limitModes[mode]
+	if !ok {
+		return errors.New("want possible, required or off")
+	}
+	s.agent.Limits.Mode = m
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/executor/fork"
 	"github.com/daggy-go/daggy/executor/remote/agent"
 )
 
@@ -28,7 +29,8 @@ func TestConfigurationFile(t *testing.T) {
 		"token_file": "tokens", "hosts": ["node7.cluster"], "node": "node7", "allow_root": true,
 		"tls": {"cert": "c", "key": "k", "client_ca": "a"},
 		"certificates": {"CN=engine,O=lab": "submit", "dns:watcher.lab": "read"},
-		"capacity_overrides": {"cores": 0, "memory_mb": 100, "gpus": 2, "licences": 7}
+		"capacity_overrides": {"cores": 0, "memory_mb": 100, "gpus": 2, "licences": 7},
+		"limits": "required"
 	}`)
 	s, err := parse([]string{"-config", path})
 	require.NoError(t, err)
@@ -37,6 +39,7 @@ func TestConfigurationFile(t *testing.T) {
 	require.Equal(t, "/var/lib/daggy", s.agent.Dir)
 	require.True(t, s.agent.Ephemeral)
 	require.True(t, s.agent.AllowRoot)
+	require.Equal(t, fork.LimitsRequired, s.agent.Limits.Mode)
 	require.Equal(t, "tokens", s.agent.Auth.TokenFile)
 	require.False(t, s.agent.Auth.InsecureLoopback)
 	require.Equal(t, "node7", s.agent.Node)
@@ -53,7 +56,7 @@ func TestConfigurationFile(t *testing.T) {
 	s, err = parse([]string{
 		"-listen", "unix:/run/agentd.sock", "-ephemeral=false", "-capacity", "cores=3",
 		"-certificate", "CN=engine,O=lab=admin", "-node", "other", "-drain", "1m",
-		"-config", path, "-grace", "3s", "-host", "more",
+		"-config", path, "-grace", "3s", "-host", "more", "-limits", "off",
 	})
 	require.NoError(t, err)
 	require.Equal(t, "unix:/run/agentd.sock", s.listening.Address)
@@ -64,6 +67,7 @@ func TestConfigurationFile(t *testing.T) {
 	require.Equal(t, "other", s.agent.Node)
 	require.Equal(t, time.Minute, s.drain)
 	require.Equal(t, 3*time.Second, s.agent.Grace)
+	require.Equal(t, fork.LimitsOff, s.agent.Limits.Mode)
 	require.Contains(t, s.agent.Hosts, "more")
 }
 
@@ -106,6 +110,7 @@ func TestBadConfigurationFiles(t *testing.T) {
 		{"half a core", `{"capacity_overrides": {"cores": 1.5}}`, []string{`"cores"`}},
 		{"resources twice", `{"capacity_overrides": {"cores": 1, "cores": 2}}`, []string{"twice"}},
 		{"unknown in tls", `{"tls": {"certs": "x"}}`, []string{`"tls"`, `"cert"?`}},
+		{"limits", `{"limits": "on"}`, []string{`"limits"`, "possible"}},
 		{"unknown role", `{"certificates": {"CN=x": "root"}}`, []string{`"CN=x"`, "admin"}},
 		{
 			"several", `{"prot": 1, "ephemeral": 3, "hosts": "x"}`,
@@ -135,6 +140,7 @@ func TestBadFlags(t *testing.T) {
 		{"-certificate", "engine", "NAME=ROLE"},
 		{"-certificate", "CN=engine", "admin"},
 		{"-drain", "-1s", "negative"},
+		{"-limits", "some", "required"},
 		{"-grace", "soon", "soon"},
 		{"-log", "xml", "json"},
 		{"-dir", "", "empty"},
