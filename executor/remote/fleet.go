@@ -10,7 +10,8 @@ import (
 	"github.com/daggy-go/daggy/capacity"
 )
 
-// Add adds a node, or brings one back that was removed.
+// Add adds a node, or brings one back that was removed, once nothing is open there any
+// more.
 func (e *Executor) Add(n Node) error {
 	p, err := newEndpoint(n, e.session)
 	if err != nil {
@@ -21,12 +22,29 @@ func (e *Executor) Add(n Node) error {
 	if e.over {
 		return errClosed
 	}
-	if old := e.nodes[n.Name]; old != nil && old.inFleet() {
-		return fmt.Errorf("remote: there is a node called %q; remove it first", n.Name)
+	if old := e.nodes[n.Name]; old != nil {
+		if err := old.taken(); err != nil {
+			return err
+		}
 	}
 	e.sweep()
 	e.add(n.Name, p)
 	return nil
+}
+
+// taken is why no other node can have the name. Nil: one can.
+func (n *node) taken() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.endpoint == nil:
+		return nil
+	case !n.removed:
+		return fmt.Errorf("remote: there is a node called %q; remove it first", n.name)
+	}
+	return fmt.Errorf("remote: node %q was removed, and has not left yet (open attempts: %d,"+
+		" acknowledgements to be made: %d); add it when it has", n.name, len(n.entries),
+		len(n.acks))
 }
 
 // inFleet reports whether the node has a daemon to talk to.

@@ -144,6 +144,7 @@ func TestNodesComeAndGo(t *testing.T) {
 
 		require.True(t, e.Remove("a"))
 		require.Len(t, e.Allocator().Nodes(), 2, "something is open there")
+		require.ErrorContains(t, e.Add(a.node()), "open attempts: 1")
 		a.completes(t, c)
 		synctest.Wait()
 		require.Len(t, e.Allocator().Nodes(), 1)
