@@ -3,6 +3,7 @@
 package agent_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,30 +18,31 @@ import (
 // (S3).
 func TestDirectoryOfOthers(t *testing.T) {
 	t.Parallel()
+	elsewhere := t.TempDir()
 	for name, c := range map[string]struct {
-		prepare func(t *testing.T, dir string)
+		prepare func(dir string) error
 		want    string
 	}{
-		"all can write to it": {func(t *testing.T, dir string) {
-			require.NoError(t, os.Chmod(dir, 0o777))
-		}, "chmod o-w"},
-		"as with temporary files": {func(t *testing.T, dir string) {
-			require.NoError(t, os.Chmod(dir, 0o777|os.ModeSticky))
-		}, "chmod o-w"},
-		"all see the outputs": {func(t *testing.T, dir string) {
-			makeOpen(t, filepath.Join(dir, "outputs"))
-		}, "chmod 700"},
-		"all see the journal": {func(t *testing.T, dir string) {
-			makeOpen(t, filepath.Join(dir, "journal"))
-		}, "chmod 700"},
-		"outputs are elsewhere": {func(t *testing.T, dir string) {
-			require.NoError(t, os.Symlink(t.TempDir(), filepath.Join(dir, "outputs")))
+		"all can write to it": {
+			func(dir string) error { return os.Chmod(dir, 0o777) }, "chmod o-w",
+		},
+		"as with temporary files": {
+			func(dir string) error { return os.Chmod(dir, 0o777|os.ModeSticky) }, "chmod o-w",
+		},
+		"all see the outputs": {
+			func(dir string) error { return makeOpen(dir, "outputs") }, "chmod 700",
+		},
+		"all see the journal": {
+			func(dir string) error { return makeOpen(dir, "journal") }, "chmod 700",
+		},
+		"outputs are elsewhere": {func(dir string) error {
+			return os.Symlink(elsewhere, filepath.Join(dir, "outputs"))
 		}, "not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			c.prepare(t, dir)
+			require.NoError(t, c.prepare(dir))
 			_, err := agent.New(t.Context(), agent.Config{
 				Dir: dir, Executor: executor.RunFunc(nothing),
 			})
@@ -50,8 +52,7 @@ func TestDirectoryOfOthers(t *testing.T) {
 	}
 }
 
-func makeOpen(t *testing.T, dir string) {
-	t.Helper()
-	require.NoError(t, os.Mkdir(dir, 0o700))
-	require.NoError(t, os.Chmod(dir, 0o755))
+func makeOpen(dir, name string) error {
+	path := filepath.Join(dir, name)
+	return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o755))
 }
