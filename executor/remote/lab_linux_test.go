@@ -32,6 +32,7 @@ import (
 func modes() map[string]helperproc.Mode {
 	return map[string]helperproc.Mode{
 		"daemon": runDaemon, "mark": mark, "slot": slot, "engine": runEngine,
+		"island": runIsland,
 	}
 }
 
@@ -47,6 +48,11 @@ type daemonConfig struct {
 	Ephemeral bool
 	// Noop: attempts succeed at once. Hold: they go on until they are stopped.
 	Noop, Hold bool
+	// Link is the interface of a network of its own, which it waits for. Then it listens
+	// as one has to on a network.
+	Link      string
+	TokenFile string
+	TLS       agent.TLS
 }
 
 // executor is what the daemon runs attempts with. Nil: the default.
@@ -78,14 +84,21 @@ func runDaemon(args []string) (int, error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
+	auth := agent.Auth{InsecureLoopback: true}
+	if c.Link != "" {
+		auth = agent.Auth{TokenFile: c.TokenFile}
+		if err := c.join(ctx); err != nil {
+			return 0, err
+		}
+	}
 	a, err := agent.New(ctx, agent.Config{
 		Dir: c.Dir, Node: c.Node, Capacity: c.Capacity, Grace: c.Grace, Ephemeral: c.Ephemeral,
-		Executor: c.executor(), Auth: agent.Auth{InsecureLoopback: true},
+		Executor: c.executor(), Auth: auth, AllowRoot: c.Link != "",
 	})
 	if err != nil {
 		return 0, err
 	}
-	err = a.Serve(ctx, agent.Listening{Address: c.Address}, func(address string) {
+	err = a.Serve(ctx, agent.Listening{Address: c.Address, TLS: c.TLS}, func(address string) {
 		_, _ = fmt.Fprintln(os.Stdout, address)
 	})
 	patient, cancel := context.WithTimeout(context.Background(), patience)

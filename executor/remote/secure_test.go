@@ -27,15 +27,16 @@ import (
 	"github.com/daggy-go/daggy/executor/remote/agent"
 )
 
-// certificate writes a certificate for 127.0.0.1 that vouches for itself, and returns
-// who trusts it.
-func certificate(t *testing.T, dir string) (agent.TLS, *x509.CertPool) {
+// certificate writes a certificate for 127.0.0.1 and other addresses that vouches for
+// itself, and returns who trusts it.
+func certificate(t *testing.T, dir string, others ...net.IP) (agent.TLS, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true, IsCA: true,
+		IPAddresses:           append(others, net.IPv4(127, 0, 0, 1)),
+		BasicConstraintsValid: true, IsCA: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)
