@@ -90,7 +90,7 @@
 // to a supervisor, of which there is one for each directory: it goes on when
 // the engine is killed, enforces time limits (E7), and reports to any
 // executor with the same directory that asks for the key. It ends by itself
-// when nothing runs and nobody is connected.
+// when nothing runs, nobody is connected, and every outcome could be written.
 //
 //		ex := fork.New(fork.Config{Dir: "/var/lib/myprogram"})
 //
@@ -129,8 +129,9 @@
 //
 // # Errors
 //
-// Want of descriptors, processes or memory, and a program file that somebody
-// holds open for writing, is an [executor.NotStartedError] (E4). A command that
+// Want of descriptors, processes or memory, or of room for the journal of a supervisor,
+// and a program file that somebody holds open for writing, is an
+// [executor.NotStartedError] (E4). A command that
 // cannot be executed is a [CommandError]; it is not permanent, as file systems
 // come and go, and costs one of the task's retries. What no repetition mends (no
 // command, too many arguments, zero bytes, unknown options) is permanent.

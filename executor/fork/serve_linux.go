@@ -54,6 +54,9 @@ func serve(state string) int {
 	case err != nil:
 		complain(err)
 		message = strings.ReplaceAll(err.Error(), "\n", "; ")
+		if comesBack(err) {
+			message = sayLater + message
+		}
 	}
 	_, _ = fmt.Fprintln(ready, message)
 	_ = ready.Close()
@@ -190,14 +193,20 @@ func (s *supervisor) rested() {
 	}
 }
 
-// rest ends the supervisor if there is nothing to do.
+// rest ends the supervisor if there is nothing to do. Outcomes that could not be written
+// are tried again, and would be lost with it.
 func (s *supervisor) rest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sessions == 0 && len(s.attempts) == 0 && !s.closing {
-		s.closing = true
-		_ = s.listener.Close()
+	if s.sessions > 0 || len(s.attempts) > 0 || s.closing {
+		return
 	}
+	if err := s.journal.Save(); err != nil {
+		s.idle.Reset(idleTime)
+		return
+	}
+	s.closing = true
+	_ = s.listener.Close()
 }
 
 // find returns the attempt of a key, if there is one, or what is known of it. With

@@ -55,11 +55,18 @@ const (
 	readyDescriptor  = 3
 )
 
-// What a supervisor says once, when it has begun. An error is said as it is.
+// What a supervisor says once, when it has begun. An error is said as it is, after a word
+// if another may begin later.
 const (
 	sayReady = "ready"
 	sayBusy  = "busy"
+	sayLater = "later: "
 )
+
+// comesBack is scarce for what a supervisor begins with, which is room on the disk too.
+func comesBack(err error) bool {
+	return scarce(err) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
 
 // summon starts a supervisor of a directory and returns when it is there, or
 // another one is.
@@ -67,18 +74,23 @@ func summon(ctx context.Context, state string) error {
 	message, err := summoned(ctx, state)
 	if err != nil {
 		err = fmt.Errorf("start the supervisor of %s: %w", state, err)
-		if scarce(err) {
+		if comesBack(err) {
 			return &executor.NotStartedError{Err: err}
 		}
 		return err
 	}
+	message, later := strings.CutPrefix(message, sayLater)
 	switch message {
 	case sayReady, sayBusy:
 		return nil
 	case "":
 		return fmt.Errorf("the supervisor of %s has ended at once: %s", state, lastNotice(state))
 	}
-	return fmt.Errorf("the supervisor of %s: %s", state, message)
+	err = fmt.Errorf("the supervisor of %s: %s", state, message)
+	if later {
+		return &executor.NotStartedError{Err: err}
+	}
+	return err
 }
 
 // summoned returns what the supervisor says.

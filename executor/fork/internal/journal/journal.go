@@ -209,7 +209,14 @@ func (j *Journal) End(key string, outcome []byte) error {
 	return j.save(key, e)
 }
 
-// saveAll writes what could not be written before. The caller holds mu.
+// Save writes outcomes that could not be written before.
+func (j *Journal) Save() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.saveAll()
+}
+
+// saveAll is Save with mu held.
 func (j *Journal) saveAll() error {
 	for key := range j.unsaved {
 		if err := j.save(key, j.entries[key]); err != nil {
