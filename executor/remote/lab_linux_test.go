@@ -123,7 +123,10 @@ func boot(tb testing.TB, name string, own capacity.Resources) *machine {
 
 func bootAs(tb testing.TB, c daemonConfig) *machine {
 	tb.Helper()
-	c.Dir, c.Grace = filepath.Join(tb.TempDir(), c.Node), 200*time.Millisecond
+	if c.Dir == "" {
+		c.Dir = filepath.Join(tb.TempDir(), c.Node)
+	}
+	c.Grace = 200 * time.Millisecond
 	c.Address = "127.0.0.1:0"
 	if c.Capacity[dag.MemoryMB] == 0 {
 		c.Capacity[dag.MemoryMB] = 100
