@@ -83,8 +83,8 @@ func TestOutcomeWithoutRoom(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- helperproc.AwaitSupervisor(dir) }()
 	select {
-	case <-ended:
-		t.Fatal("the supervisor has ended, which alone knows it")
+	case err := <-ended:
+		t.Fatal("the supervisor has ended, which alone knows it:", err)
 	case <-time.After(3 * time.Second): // three times as long as one without work stays
 	}
 	empty()
