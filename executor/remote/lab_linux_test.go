@@ -22,6 +22,7 @@ import (
 	"github.com/daggy-go/daggy/capacity"
 	"github.com/daggy-go/daggy/dag"
 	"github.com/daggy-go/daggy/executor"
+	"github.com/daggy-go/daggy/executor/fork"
 	"github.com/daggy-go/daggy/executor/remote"
 	"github.com/daggy-go/daggy/executor/remote/agent"
 	"github.com/daggy-go/daggy/internal/chaos"
@@ -46,6 +47,7 @@ type daemonConfig struct {
 	Grace     time.Duration
 	Capacity  capacity.Resources
 	Ephemeral bool
+	Limits    fork.Limits
 	// Noop: attempts succeed at once. Hold: they go on until they are stopped.
 	Noop, Hold bool
 	// Link is the interface of a network of its own, which it waits for. Then it listens
@@ -93,7 +95,7 @@ func runDaemon(args []string) (int, error) {
 	}
 	a, err := agent.New(ctx, agent.Config{
 		Dir: c.Dir, Node: c.Node, Capacity: c.Capacity, Grace: c.Grace, Ephemeral: c.Ephemeral,
-		Executor: c.executor(), Auth: auth, AllowRoot: c.Link != "",
+		Limits: c.Limits, Executor: c.executor(), Auth: auth, AllowRoot: c.Link != "",
 	})
 	if err != nil {
 		return 0, err
