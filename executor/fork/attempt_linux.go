@@ -135,12 +135,13 @@ func notStarted(err error) error {
 	return &executor.NotStartedError{Err: fmt.Errorf("fork: %w", err)}
 }
 
-// withdraw gives the key back, as nothing was started. If that cannot be written
-// the key stays used.
+// withdraw gives the key back, as nothing was started. If that cannot be written the key
+// stays used, so that nothing ever starts under it.
 func (a *attempt) withdraw(err error) error {
 	if e := a.s.journal.Withdraw(a.key); e != nil {
 		// No longer an error of the kind that has the same key tried again.
-		return fmt.Errorf("%s, and its claim cannot be withdrawn: %w", err.Error(), e)
+		err = fmt.Errorf("%s, and its claim cannot be withdrawn: %w", err.Error(), e)
+		return &executor.LostError{Err: err}
 	}
 	return err
 }

@@ -3,6 +3,7 @@
 package fork_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -28,12 +29,13 @@ func smallDisk(t *testing.T) (dir string, fill func() (empty func())) {
 	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=4m,mode=700"); err != nil {
 		t.Skip("no disk can be made here:", err)
 	}
+	path := filepath.Join(disk, "filler")
 	t.Cleanup(func() {
+		_ = os.Remove(path) // if it is there still
 		require.NoError(t, helperproc.AwaitSupervisor(disk))
 		require.NoError(t, unix.Unmount(disk, unix.MNT_DETACH))
 	})
 	return disk, func() func() {
-		path := filepath.Join(disk, "filler")
 		f, err := os.Create(path)
 		require.NoError(t, err)
 		for size := 1 << 20; size > 0; {
@@ -94,4 +96,45 @@ func TestOutcomeWithoutRoom(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, r.ExitCode)
 	require.Contains(t, c.stdout.String(), text)
+}
+
+// What was claimed and then not started, and cannot be given back for want of room, is
+// lost: its key is used. That is no failure of the task.
+func TestWithdrawalWithoutRoom(t *testing.T) { // E3, E4
+	t.Parallel()
+	dir, fill := smallDisk(t)
+	e := detaching(dir)
+	run(t, e, helper("exit", "0"))
+	job := helper("exit", "3")
+	program, err := os.ReadFile(job.Command[0])
+	require.NoError(t, err)
+	_, job.Command[0] = file(t, "program", string(program), 0o700)
+	writer, err := os.OpenFile(job.Command[0], os.O_WRONLY, 0)
+	require.NoError(t, err)
+	empty := fill()
+	a := attempt(job)
+	const longest, shortest = 64, 8
+	// The longest key that there is room for leaves none for another record.
+	for length := longest; ; {
+		b := *a
+		b.Key = strings.ToLower(rand.Text() + rand.Text() + rand.Text())[:length]
+		_, err = e.Run(t.Context(), &b)
+		if _, again := errors.AsType[*executor.NotStartedError](err); !again {
+			break
+		}
+		if errors.Is(err, unix.ENOSPC) {
+			length--
+		}
+		if length < shortest { // less room than that is left of the block, so begin another
+			empty()
+			run(t, e, helper("exit", "0"))
+			empty, length = fill(), longest
+		}
+	}
+	requireLost(t, err, "cannot be withdrawn")
+	empty()
+	require.NoError(t, writer.Close())
+	r, err := e.Run(t.Context(), a)
+	require.NoError(t, err)
+	require.Equal(t, 3, r.ExitCode)
 }
