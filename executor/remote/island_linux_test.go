@@ -86,7 +86,7 @@ type island struct {
 func (i *island) address(name string) net.IP { return net.IPv4(10, 77, name[0], 2) }
 
 // work takes longer than a lease.
-func (i *island) work() *dag.DAG { return marking(i.Dir, 6, 8*time.Second) }
+func (i *island) work() *dag.DAG { return marking(i.Dir, 6, 12*time.Second) }
 
 // join waits for the interface of a daemon, and gives it its address.
 func (c *daemonConfig) join(ctx context.Context) error {
@@ -144,7 +144,7 @@ func runIsland(args []string) (int, error) {
 		nodes = append(nodes, node)
 	}
 	e, err := remote.New(remote.Config{
-		Nodes: nodes, OnUnreachable: remote.Replace, Lease: 4 * time.Second,
+		Nodes: nodes, OnUnreachable: remote.Replace, Lease: 6 * time.Second,
 		Margin: 500 * time.Millisecond, MaxBackoff: 500 * time.Millisecond,
 	})
 	if err != nil {
