@@ -81,8 +81,8 @@ func (k *keeper) listOnce(ctx context.Context) error {
 	if !needed {
 		return nil
 	}
-	a, err := k.e.ask(ctx, "", "squeue", "--noheader", "--array", "--states=all",
-		"--user="+users, "--format="+evidence.QueueFormat)
+	a, err := k.e.ask(ctx, "", "squeue", "--noheader", "--all", "--array", "--states=all",
+		users, "--format="+evidence.QueueFormat)
 	if err == nil {
 		err = a.failure()
 	}
@@ -104,9 +104,11 @@ func (a *Answer) failure() error {
 	return fmt.Errorf("exit %d", a.Exit)
 }
 
-// users names all who run jobs of ours, with mu held.
+// users has squeue list the jobs of all who run ours, with mu held. Who runs this
+// process may have another number where the commands run, but for root, whom jobs of
+// other users take.
 func (k *keeper) users() string {
-	uids := []string{strconv.Itoa(os.Geteuid())}
+	var uids []string
 	for _, it := range k.items {
 		if it.store.uid < 0 {
 			continue
@@ -115,7 +117,11 @@ func (k *keeper) users() string {
 			uids = append(uids, uid)
 		}
 	}
-	return strings.Join(uids, ",")
+	if uids == nil {
+		return "--me"
+	}
+	slices.Sort(uids)
+	return "--user=" + strings.Join(append([]string{strconv.Itoa(os.Geteuid())}, uids...), ",")
 }
 
 // hand gives each item what a listing has of it.

@@ -88,12 +88,12 @@ func (s *script) called(name string) int {
 	return s.count(name)
 }
 
-// submission returns the arguments of the last sbatch.
-func (s *script) submission() []string {
+// last returns the last call of a command.
+func (s *script) last(name string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, argv := range slices.Backward(s.calls) {
-		if argv[0] == "sbatch" {
+		if argv[0] == name {
 			return argv
 		}
 	}

@@ -197,7 +197,7 @@ func TestMembersReachSlurm(t *testing.T) {
 		require.NoError(t, e.Validate(d.Tasks[0].Job))
 		c := begin(t, e, attempt("key", d.Tasks[0].Job))
 		pass(time.Second)
-		argv := s.submission()
+		argv := s.last("sbatch")
 		for _, want := range []string{
 			"--cpus-per-task=2", "--mem=100M", "--tmp=10M", "--priority=7", "--time=3",
 			"--uid=" + fmt.Sprint(os.Getuid()), "--chdir=/work", "--partition=p", "--account=a",
