@@ -31,8 +31,13 @@ type inquiry uint8
 const (
 	notAsked inquiry = iota
 	toAsk
+	asking   // sacct has it
 	answered // or there is nobody to ask
 )
+
+// maxInquired is how many names one sacct is given: there is a limit to what an
+// argument may be.
+const maxInquired = 1000
 
 // askAccounting asks accounting about all items that wait for that.
 func (k *keeper) askAccounting(ctx context.Context) {
@@ -43,6 +48,7 @@ func (k *keeper) askAccounting(ctx context.Context) {
 		if it.inquiry != toAsk {
 			continue
 		}
+		it.inquiry = asking
 		for _, n := range it.names {
 			names = append(names, n.name)
 		}
@@ -54,12 +60,9 @@ func (k *keeper) askAccounting(ctx context.Context) {
 	slices.Sort(names)
 	var out []byte
 	if accounting {
-		a, err := k.e.ask(ctx, "", "sacct", "--noheader", "--parsable2", "--allocations",
-			"--duplicates", "--starttime=now-30days", "--format="+evidence.AccountingFormat,
-			"--name="+strings.Join(slices.Compact(names), ","))
-		if err == nil && a.Exit == 0 {
-			out = a.Stdout
-		} // Else what it knows is not known, which is no worse than no accounting.
+		for some := range slices.Chunk(slices.Compact(names), maxInquired) {
+			out = append(out, k.e.sacct(ctx, some)...)
+		}
 	}
 	if ctx.Err() != nil {
 		return
@@ -67,14 +70,26 @@ func (k *keeper) askAccounting(ctx context.Context) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	evidence.Accounting(out, func(name string, index int, j evidence.Job) {
-		if it := k.names[jobName{name, index}]; it != nil && it.inquiry == toAsk {
+		if it := k.names[jobName{name, index}]; it != nil && it.inquiry == asking {
 			it.account = append(it.account, j)
 		}
 	})
 	for _, it := range k.items {
-		if it.inquiry == toAsk {
+		if it.inquiry == asking {
 			it.inquiry = answered
 			it.wake()
 		}
 	}
+}
+
+// sacct returns what accounting has of these names. If it does not answer, what it
+// knows is not known, which is no worse than no accounting.
+func (e *Executor) sacct(ctx context.Context, names []string) []byte {
+	a, err := e.ask(ctx, "", "sacct", "--noheader", "--parsable2", "--allocations",
+		"--duplicates", "--starttime=now-30days", "--format="+evidence.AccountingFormat,
+		"--name="+strings.Join(names, ","))
+	if err != nil || a.Exit != 0 {
+		return nil
+	}
+	return a.Stdout
 }

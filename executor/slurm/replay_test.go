@@ -1,9 +1,11 @@
 package slurm_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/slurm"
 	"github.com/daggy-go/daggy/executor/slurm/internal/evidence"
 )
@@ -142,6 +145,54 @@ func TestAccounting(t *testing.T) {
 			require.Equal(t, want, c.word(), word)
 		}
 		require.LessOrEqual(t, s.called("sacct"), 3)
+	})
+}
+
+// A job that is found missing while accounting is asked about another is asked about
+// next.
+func TestMissingWhileAccountingIsAsked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{sacct: []byte("1|TIMEOUT|first\n")}
+		dir := t.TempDir()
+		asking := make(chan struct{})
+		e := slurm.Unwatched(slurm.New(slurm.Config{
+			Dir: dir, Commands: func(
+				ctx context.Context, argv []string, in string,
+			) (slurm.Answer, error) {
+				a, err := s.run(ctx, argv, in)
+				if argv[0] == "sacct" && s.called("sacct") == 1 {
+					close(asking)
+					<-time.After(time.Second)
+				}
+				return a, err
+			},
+		}))
+		first := begin(t, e, attempt("first", dag.Command("true")))
+		pass(time.Second)
+		second := begin(t, e, attempt("second", dag.Command("true")))
+		pass(time.Second)
+		second.slow = func(status executor.Status) {
+			if strings.Contains(status.Reason, "SUSPENDED") {
+				<-asking
+			}
+		}
+		for i, key := range []string{"first", "second"} {
+			write(t, dir, "claims", key, fmt.Sprintf("daggy-claim 1 job %d 0 n1\n", i+1))
+		}
+		s.says("1|RUNNING|n1|None|first", "2|SUSPENDED|n1|None|second")
+		pass(time.Minute)
+		s.says()
+		<-asking
+		s.mu.Lock()
+		s.sacct = []byte("2|TIMEOUT|second\n")
+		s.mu.Unlock()
+		pass(time.Minute)
+		for _, c := range []*call{first, second} {
+			require.True(t, c.over())
+			require.Equal(t, "failure (time limit)", c.word())
+		}
+		require.Equal(t, 2, s.called("sacct"))
 	})
 }
 

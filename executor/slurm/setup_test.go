@@ -116,7 +116,8 @@ type call struct {
 	done   chan struct{}
 	res    executor.Result
 	err    error
-	status executor.Status // the last
+	status executor.Status         // the last
+	slow   func(s executor.Status) // is told too. Nil: nobody is
 }
 
 func (c *call) over() bool {
@@ -178,7 +179,12 @@ func begin(t *testing.T, e *slurm.Executor, a *executor.Attempt) *call {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	c := &call{cancel: cancel, done: make(chan struct{})}
-	a.OnReport = func(s executor.Status) { c.status = s }
+	a.OnReport = func(s executor.Status) {
+		c.status = s
+		if c.slow != nil {
+			c.slow(s)
+		}
+	}
 	go func() {
 		defer close(c.done)
 		c.res, c.err = e.Run(ctx, a)
