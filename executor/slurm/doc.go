@@ -88,7 +88,8 @@
 //   - One sbatch for each task, or for [Config.ArraySize] of its instances: those
 //     that come within [Config.ArrayWait] of each other, or while others are being
 //     submitted, and ask for the same are an array. At most three at the same time,
-//     [Config.SubmitRate] in a second, and [Config.MaxQueued] jobs in the queue.
+//     [Config.SubmitRate] in a second, and [Config.MaxQueued] jobs in the queue. An
+//     array that is too large for a limit of Slurm's is submitted in smaller ones.
 //   - One scancel for up to 500 jobs that are stopped at about the same time.
 //   - One "scontrol show config" in the beginning.
 //

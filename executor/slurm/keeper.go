@@ -29,6 +29,8 @@ type keeper struct {
 	tried    bool      // to ask for it
 	pause    time.Time // nothing is submitted before
 	failures int       // of submissions in a row
+	most     int       // jobs that Slurm takes at once. 0: any number
+	taken    int       // submissions since most was last made smaller
 	next     time.Time // the next submission by the rate
 	downtime string    // why the queue cannot be listed. "": it can
 	watching func(*store)

@@ -23,6 +23,9 @@ func (k *keeper) due(busy bool) ([]*item, time.Duration) {
 	if k.cluster.MaxArray > 0 {
 		size = min(c.ArraySize, k.cluster.MaxArray)
 	}
+	if k.most > 0 {
+		size = min(size, k.most)
+	}
 	if c.MaxQueued > 0 {
 		size = min(size, c.MaxQueued-k.inQueue)
 	}

@@ -24,6 +24,9 @@ const (
 	writers = 8
 	// defaultMaxArray is Slurm's, for as long as a cluster does not tell its own.
 	defaultMaxArray = 1000
+	// regrow is after how many submissions that are taken larger arrays are tried
+	// again.
+	regrow = 8
 )
 
 // submissions submits what is queued until ctx ends.
@@ -53,7 +56,7 @@ func (k *keeper) submissions(ctx context.Context, kick <-chan struct{}) {
 				returned := false
 				defer func() {
 					if !returned {
-						k.submissionEnded(batch, evidence.Unclear, "", "sbatch did not return")
+						k.submissionEnded(batch, answer{words: "sbatch did not return"})
 					}
 					<-free
 					k.landed(group)
@@ -89,16 +92,31 @@ func (k *keeper) submit(ctx context.Context, batch []*item) {
 	}
 	k.mu.Unlock()
 	a, err := k.e.sbatch(ctx, first, name.name, len(batch))
-	s, id, words := evidence.Unclear, "", ""
+	k.submissionEnded(batch, answerOf(a, err))
+}
+
+// An answer is what sbatch says of a submission.
+type answer struct {
+	is        evidence.Submission
+	id, words string
+	crowded   bool // fewer jobs might be taken
+}
+
+func answerOf(a Answer, err error) answer {
+	stderr := string(a.Stderr)
+	said := answer{words: evidence.Words(a.Stderr), crowded: evidence.Crowded(stderr)}
 	if err == nil {
-		s, id, words = evidence.ParseSubmission(string(a.Stdout), string(a.Stderr), a.Exit)
-		if words == "" {
-			words = fmt.Sprintf("exit %d", a.Exit)
-		}
-	} else {
-		words = err.Error()
+		said.is, said.id, said.words = evidence.ParseSubmission(string(a.Stdout), stderr, a.Exit)
 	}
-	k.submissionEnded(batch, s, id, words)
+	switch {
+	case err != nil && said.words != "":
+		said.words = err.Error() + "; " + said.words
+	case err != nil:
+		said.words = err.Error()
+	case said.words == "":
+		said.words = fmt.Sprintf("exit %d", a.Exit)
+	}
+	return said
 }
 
 // sbatch submits a job, or an array of several.
@@ -179,36 +197,51 @@ func (k *keeper) settle(batch []*item, change func(it *item)) {
 	}
 }
 
-func (k *keeper) submissionEnded(batch []*item, s evidence.Submission, id, words string) {
-	if s == evidence.Unclear || s == evidence.Deferred {
-		k.e.config.Logger.Warn("a submission failed",
-			slog.String("words", words), slog.Int("jobs", len(batch)))
-	}
+// pace decides when the next submission is, and how many jobs it may have, after one
+// of n jobs.
+func (k *keeper) pace(said answer, n int) {
 	k.mu.Lock()
-	if s == evidence.Accepted || s == evidence.Refused {
-		k.failures = 0
-		k.pause = time.Time{}
-	} else {
+	defer k.mu.Unlock()
+	switch {
+	case said.is == evidence.Accepted || said.is == evidence.Refused:
+		k.failures, k.pause = 0, time.Time{}
+		if k.taken++; k.taken%regrow == 0 {
+			k.most *= 2
+		}
+		if k.most >= k.e.config.ArraySize {
+			k.most = 0
+		}
+	case said.crowded && n > 1:
+		k.most, k.taken = n/2, 0
+		k.pause = time.Now().Add(time.Second)
+	default:
 		k.failures = min(k.failures+1, 10)
 		backoff := min(time.Second<<k.failures, max(k.e.slowest(), time.Second))
 		k.pause = time.Now().Add(backoff)
 	}
-	k.mu.Unlock()
-	switch s {
+}
+
+func (k *keeper) submissionEnded(batch []*item, said answer) {
+	if said.is == evidence.Unclear || said.is == evidence.Deferred {
+		k.e.config.Logger.Warn("a submission failed",
+			slog.String("words", said.words), slog.Int("jobs", len(batch)))
+	}
+	k.pace(said, len(batch))
+	switch said.is {
 	case evidence.Accepted:
 		k.settle(batch, func(it *item) {
 			it.stage = submitted
 			it.spec, it.args, it.group = nil, nil, ""
-			ref := id
+			ref := said.id
 			if n := it.name(); n.index >= 0 {
-				ref = fmt.Sprintf("%s_%d", id, n.index)
+				ref = fmt.Sprintf("%s_%d", said.id, n.index)
 			}
 			it.jobs = []evidence.Job{{ID: ref, State: "PENDING"}}
 		})
 	case evidence.Refused:
 		k.settle(batch, func(it *item) {
 			it.stage = unsure
-			it.failed = executor.Permanent(&RefusedError{Words: words, Args: it.args})
+			it.failed = executor.Permanent(&RefusedError{Words: said.words, Args: it.args})
 		})
 	case evidence.Deferred:
 		k.mu.Lock()
@@ -217,7 +250,7 @@ func (k *keeper) submissionEnded(batch []*item, s evidence.Submission, id, words
 				k.inQueue--
 				k.push(it)
 			}
-			it.text = "Slurm takes no more jobs for now: " + words
+			it.text = "Slurm takes no more jobs for now: " + said.words
 			it.wake()
 		}
 		k.mu.Unlock()
@@ -225,7 +258,7 @@ func (k *keeper) submissionEnded(batch []*item, s evidence.Submission, id, words
 		k.settle(batch, func(it *item) {
 			it.stage = unsure
 			it.since++ // the next listing may be too early for a late arrival
-			it.text = "it is not known whether Slurm has it: " + words
+			it.text = "it is not known whether Slurm has it: " + said.words
 		})
 	}
 }

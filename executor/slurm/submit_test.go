@@ -180,6 +180,52 @@ func TestDeferredAndRefused(t *testing.T) {
 	})
 }
 
+// An array that is too large for a limit of Slurm's, now or for ever, is submitted in
+// smaller ones.
+func TestArraysThatAreTooLarge(t *testing.T) {
+	t.Parallel()
+	for _, words := range []string{
+		"Invalid job array specification", "Resource temporarily unavailable",
+		"Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+	} {
+		for _, most := range []int{100, 1} {
+			t.Run(fmt.Sprint(most, words), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { tooLarge(t, most, words) })
+			})
+		}
+	}
+}
+
+func tooLarge(t *testing.T, most int, words string) {
+	t.Helper()
+	const n = 200
+	s := &script{}
+	e := slurm.Unwatched(slurm.New(slurm.Config{
+		Dir: t.TempDir(), Commands: func(
+			ctx context.Context, argv []string, in string,
+		) (slurm.Answer, error) {
+			a, err := s.run(ctx, argv, in)
+			if _, elements, _ := submitted(argv); argv[0] == "sbatch" && elements > most {
+				return slurm.Answer{Exit: 1, Stderr: []byte(
+					"sbatch: error: Batch job submission failed: " + words + "\n")}, nil
+			}
+			return a, err
+		},
+	}))
+	calls := make([]*call, n)
+	for i := range calls {
+		calls[i] = begin(t, e, attempt(fmt.Sprintf("key-%d", i), dag.Command("true")))
+	}
+	pass(time.Minute) // and no longer, as nothing is in the queue
+	require.LessOrEqual(t, s.called("sbatch"), 10+2*n/most)
+	for _, c := range calls {
+		c.goesOn(t)
+		require.NotEmpty(t, c.status.Ref)
+		c.detach(t)
+	}
+}
+
 // Every member of a job reaches Slurm.
 func TestMembersReachSlurm(t *testing.T) {
 	t.Parallel()

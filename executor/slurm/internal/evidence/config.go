@@ -8,8 +8,7 @@ import (
 
 // A Cluster is what matters of the configuration of a cluster.
 type Cluster struct {
-	// MaxArray is one more than the largest index of an element of an array. 0:
-	// not known.
+	// MaxArray is how many elements an array may have, counted from 0. 0: not known.
 	MaxArray int
 	// Accounting: sacct can be asked.
 	Accounting bool
@@ -26,11 +25,10 @@ func ParseCluster(out []byte) Cluster {
 			v[strings.TrimSpace(name)] = strings.TrimSpace(value)
 		}
 	}
-	maxArray, _ := strconv.Atoi(v["MaxArraySize"])
 	store := v["AccountingStorageType"]
 	cgroup := strings.Contains(v["TaskPlugin"], "cgroup")
 	return Cluster{
-		MaxArray:   max(maxArray, 0),
+		MaxArray:   maxArray(v["MaxArraySize"], v["SchedulerParameters"]),
 		Accounting: store != "" && store != "accounting_storage/none" && store != "(null)",
 		HoldsCores: cgroup && v["ConstrainCores"] == "yes" ||
 			strings.Contains(v["TaskPlugin"], "affinity"),
@@ -38,6 +36,23 @@ func ParseCluster(out []byte) Cluster {
 		HoldsMemory: cgroup && v["ConstrainRAMSpace"] == "yes" ||
 			strings.Contains(v["JobAcctGatherParams"], "OverMemoryKill"),
 	}
+}
+
+// maxArray takes one more than the largest index of an element, which is 0 where there
+// are no arrays, and parameters of which one may allow fewer.
+func maxArray(size, parameters string) int {
+	most, err := strconv.Atoi(size)
+	if err != nil || most < 0 {
+		return 0
+	}
+	for p := range strings.SplitSeq(parameters, ",") {
+		if text, ok := strings.CutPrefix(p, "max_array_tasks="); ok {
+			if n, ok := number(text); ok {
+				most = min(most, n)
+			}
+		}
+	}
+	return max(most, 1)
 }
 
 // AccountingFormat is what sacct is asked to print of each job, with -P.

@@ -24,6 +24,14 @@ ConstrainRAMSpace       = yes
 	}, ParseCluster([]byte(text)))
 	require.Equal(t, Cluster{}, ParseCluster([]byte("garbage\n=\nMaxArraySize=-3\n")))
 	require.True(t, ParseCluster([]byte("JobAcctGatherParams = OverMemoryKill\n")).HoldsMemory)
+	for text, want := range map[string]int{
+		"MaxArraySize = 4001\nSchedulerParameters = bf_continue,max_array_tasks=100\n": 100,
+		"MaxArraySize = 50\nSchedulerParameters = max_array_tasks=100,bf_interval=9\n": 50,
+		"MaxArraySize = 50\nSchedulerParameters = (null)\n":                            50,
+		"MaxArraySize = 0\n": 1,
+	} {
+		require.Equal(t, want, ParseCluster([]byte(text)).MaxArray, text)
+	}
 	none := ParseCluster([]byte("AccountingStorageType = accounting_storage/none\n"))
 	require.False(t, none.Accounting)
 }

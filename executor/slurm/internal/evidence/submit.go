@@ -17,11 +17,17 @@ const (
 	Deferred
 )
 
-const submissionFailed = "Batch job submission failed: "
+const (
+	submissionFailed = "Batch job submission failed: "
+	accountingPolicy = "Job violates accounting/QOS policy"
+)
 
-// deferred are refusals that pass: limits on what may be in the queue at a time.
+// deferred are refusals that pass: limits on what may be in the queue at a time. That
+// on the elements of an array does not, but what is deferred is submitted in smaller
+// arrays, and in the end without.
 var deferred = []string{
-	"Job violates accounting/QOS policy (job submit limit",
+	accountingPolicy,
+	"Invalid job array specification",
 	"Slurm temporarily unable to accept job",
 	"Resource temporarily unavailable",
 	"Too many jobs",
@@ -69,7 +75,9 @@ func ParseSubmission(stdout, stderr string, exit int) (s Submission, id, words s
 	}
 	_, why, answered := strings.Cut(stderr, submissionFailed)
 	switch lower := strings.ToLower(stderr); {
-	case containsAny(stderr, deferred):
+	case overLimit(stderr):
+		return Refused, "", words
+	case Crowded(stderr):
 		return Deferred, "", words
 	case answered && !containsAny(strings.ToLower(why), transport):
 		return Refused, "", words
@@ -77,6 +85,28 @@ func ParseSubmission(stdout, stderr string, exit int) (s Submission, id, words s
 		return Refused, "", words
 	}
 	return Unclear, "", words
+}
+
+// Crowded reports whether sbatch has said that there are, or would be, too many jobs
+// in the queue.
+func Crowded(stderr string) bool { return containsAny(stderr, deferred) }
+
+// overLimit reports whether a job asks for more than its account or QOS may have. The
+// words of the failure are those for too many jobs in the queue, too; which limit it
+// is is said before them, in a word such as QOSMaxWallDurationPerJobLimit.
+func overLimit(stderr string) bool {
+	said, _, found := strings.Cut(stderr, submissionFailed+accountingPolicy)
+	if !found {
+		return false
+	}
+	for line := range strings.Lines(said) {
+		limit := strings.TrimPrefix(strings.TrimSpace(line), "sbatch: error: ")
+		if strings.HasSuffix(limit, "Limit") && !strings.ContainsAny(limit, " :") &&
+			!strings.Contains(limit, "Submit") {
+			return true
+		}
+	}
+	return false
 }
 
 func containsAny(s string, words []string) bool {

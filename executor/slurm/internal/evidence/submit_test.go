@@ -37,6 +37,8 @@ func TestSubmission(t *testing.T) {
 func TestFailedSubmission(t *testing.T) {
 	t.Parallel()
 	const failed = "sbatch: error: Batch job submission failed: "
+	const policy = "Job violates accounting/QOS policy (job submit limit, user's size and/or" +
+		" time limits)"
 	for _, tc := range []struct {
 		want   Submission
 		stderr string
@@ -48,8 +50,12 @@ func TestFailedSubmission(t *testing.T) {
 		{Refused, failed + "Invalid account or account/partition combination specified"},
 		{Refused, "sbatch: unrecognized option '--nonsense'\nTry \"sbatch --help\""},
 		{Refused, "sbatch: error: Invalid numeric value \"x\" for --mincpus."},
-		{Deferred, failed + "Job violates accounting/QOS policy (job submit limit, user's size" +
-			" and/or time limits)"},
+		{Deferred, failed + policy},
+		{Deferred, "sbatch: error: QOSMaxSubmitJobPerUserLimit\n" + failed + policy},
+		{Deferred, "sbatch: error: AssocGrpSubmitJobsLimit\n" + failed + policy},
+		{Refused, "sbatch: error: QOSMaxWallDurationPerJobLimit\n" + failed + policy},
+		{Refused, "sbatch: error: AssocMaxCpuPerJobLimit\n" + failed + policy},
+		{Deferred, failed + "Invalid job array specification"},
 		{Deferred, failed + "Slurm temporarily unable to accept job, sleeping and retrying"},
 		{Unclear, failed + "Socket timed out on send/recv operation"},
 		{Unclear, failed + "Unable to contact slurm controller (connect failure)"},
