@@ -42,8 +42,8 @@
 //
 // userID has the job run by another user, which takes root. tmpDir is where the
 // job's output goes, instead of Dir: each attempt has a file KEY.stdout and one
-// KEY.stderr there. If this machine cannot read them the result counts all the
-// same, and its Message says where they are.
+// KEY.stderr there, which only who runs it can read. If this machine cannot read them
+// the result counts all the same, and its Message says where they are.
 //
 // # What it gives
 //

@@ -22,7 +22,11 @@ func (r *run) ended(p picture) *outcome {
 			r.e.workDir(r.a.Job), rep.Node)
 		return failure(job)
 	case evidence.NoOutput:
-		job.Text = fmt.Sprintf("cannot make its output file %s on %s", r.file(&r.out), rep.Node)
+		wanted := &r.out
+		if wanted.w == nil {
+			wanted = &r.err
+		}
+		job.Text = fmt.Sprintf("cannot make its output file %s on %s", r.file(wanted), rep.Node)
 		return failure(job)
 	case evidence.Itself, evidence.Stopped, evidence.Limit:
 	}

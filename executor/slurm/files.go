@@ -46,15 +46,14 @@ func (s *store) fill(path string, data []byte, sync bool) error {
 		return err
 	}
 	_, err = f.Write(data)
+	if err == nil && s.uid >= 0 {
+		err = f.Chown(s.uid, -1) // and not what they may have put in its place
+	}
 	if err == nil && sync {
 		err = f.Sync()
 	}
 	// A file server may only say now that there is no room.
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = s.own(path)
-	}
-	if err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil

@@ -54,6 +54,15 @@ killed() {
 	done <"$file"
 }
 
+# create makes a file for output. In a directory that others may have too it is a new
+# one, which nobody else can read.
+create() {
+	case $1 in
+	/dev/null | "$dir/outputs/$key".*) : >"$1" ;;
+	*) ! [ -e "$1" ] && ! [ -L "$1" ] && (umask 077 && set -C && : >"$1") ;;
+	esac
+} 2>/dev/null
+
 # report says how it ended: whole, or not at all.
 report() {
 	local end line i oom=0
@@ -109,7 +118,7 @@ if ! cd -- "$cwd" 2>/dev/null; then
 	report 72
 	exit 72
 fi
-if ! { : >"$out"; } 2>/dev/null || [ "$err" != "$out" ] && ! { : >"$err"; } 2>/dev/null; then
+if ! create "$out" || { [ "$err" != "$out" ] && ! create "$err"; }; then
 	asked=output
 	report 73
 	exit 73

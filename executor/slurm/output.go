@@ -2,7 +2,9 @@ package slurm
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 )
@@ -49,16 +51,15 @@ func (s *stream) copy(path string) {
 	if s.broken != nil {
 		return
 	}
-	info, err := os.Stat(path)
-	if err == nil && info.Size() <= s.at {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode().IsRegular() && info.Size() <= s.at {
 		s.unread = nil
 		return
 	}
-	s.unread = err
-	if err != nil {
-		return
+	var f *os.File
+	if err == nil {
+		f, err = openSame(path, info)
 	}
-	f, err := os.Open(path)
 	if s.unread = err; err != nil {
 		return
 	}
@@ -81,6 +82,26 @@ func (s *stream) copy(path string) {
 			return
 		}
 	}
+}
+
+// openSame opens a file that was looked at. Jobs of another user can put a link there,
+// to what only this process may read.
+func openSame(path string, info fs.FileInfo) (*os.File, error) {
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	now, err := f.Stat()
+	if err == nil && !os.SameFile(info, now) {
+		err = fmt.Errorf("%s was replaced", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // copy hands on what is new of both outputs.

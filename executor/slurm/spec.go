@@ -84,6 +84,11 @@ func (s *store) spec(key string) (sp spec, known bool, err error) {
 		return spec{}, false, nil // it was never whole, so it cannot have been submitted
 	}
 	sp = spec{key: key, stdout: words[4], stderr: words[5]}
+	if !isOutput(sp.stdout, key) || !isOutput(sp.stderr, key) {
+		// It belongs to who runs the job, who may have written that we are to read,
+		// and in the end remove, something else.
+		return spec{}, false, nil
+	}
 	if batch, index, ok := strings.Cut(words[2], "_"); ok {
 		if sp.index, err = strconv.Atoi(index); err != nil {
 			return spec{}, false, nil //nolint:nilerr // as above
@@ -91,6 +96,13 @@ func (s *store) spec(key string) (sp spec, known bool, err error) {
 		sp.batch = batch
 	}
 	return sp, true, nil
+}
+
+// isOutput reports whether a path can be that of an output of the key.
+func isOutput(path, key string) bool {
+	stdout, stderr := outputFiles(key)
+	base := filepath.Base(path)
+	return path == os.DevNull || base == stdout || base == stderr
 }
 
 // specOf makes what the job of an attempt is to run. Its errors are the job's own.

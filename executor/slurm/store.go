@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -68,12 +69,42 @@ func openStore(dir string, uid int) (*store, error) {
 	return s, nil
 }
 
-// own gives a file to who runs the jobs.
+// own gives a directory to who runs the jobs. They may have put a link in its place
+// since, to something that is not theirs.
 func (s *store) own(path string) error {
 	if s.uid < 0 {
 		return nil
 	}
-	return os.Chown(path, s.uid, -1)
+	return os.Lchown(path, s.uid, -1)
+}
+
+// private refuses directories in which others can write: they could have jobs run what
+// they like. Whose a file is, is what the file system says of one that was just made.
+func (s *store) private() error {
+	tmp, err := s.temporary(nil, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp) }() // it is only in the way
+	mine, err := os.Lstat(tmp)
+	if err != nil {
+		return err
+	}
+	for _, kind := range append([]string{""}, kinds...) {
+		dir := filepath.Join(s.dir, kind)
+		info, err := os.Lstat(dir)
+		switch {
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%s is not a directory", dir)
+		case owner(info) != owner(mine):
+			return fmt.Errorf("%s belongs to user %d: use another directory", dir, owner(info))
+		case info.Mode()&0o022 != 0 && runtime.GOOS != "windows":
+			return fmt.Errorf("%s can be written by other users: chmod 700 it", dir)
+		}
+	}
+	return nil
 }
 
 func (s *store) path(kind, name string) string { return filepath.Join(s.dir, kind, name) }

@@ -41,7 +41,11 @@ func (e *Executor) openStore(uid int) (*store, error) {
 	if err := os.MkdirAll(e.config.Dir, 0o711); err != nil {
 		return nil, err
 	}
-	return openStore(filepath.Join(e.config.Dir, name), uid)
+	s, err := openStore(filepath.Join(e.config.Dir, name), uid)
+	if err == nil && uid >= 0 {
+		err = s.private() // others are probed by Validate
+	}
+	return s, err
 }
 
 // allStores returns those that are there.

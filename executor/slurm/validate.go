@@ -95,6 +95,9 @@ func (s *store) probe() error {
 	if err = errors.Join(err, os.Remove(tmp)); err != nil {
 		return fmt.Errorf("slurm: the shared directory has to be able to make hard links: %w", err)
 	}
+	if err := s.private(); err != nil {
+		return fmt.Errorf("slurm: the shared directory: %w", err)
+	}
 	return nil
 }
 
