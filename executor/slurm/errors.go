@@ -64,3 +64,6 @@ func cannotWrite(err error) error {
 	}
 	return err
 }
+
+// cannotRead says why nothing is known of an attempt.
+func cannotRead(err error) string { return "the shared directory cannot be read: " + err.Error() }

@@ -324,3 +324,49 @@ func stoppedByOthers(t *testing.T, how evidence.How, state, want string) {
 	require.True(t, c.over())
 	require.Equal(t, want, c.word())
 }
+
+// An attempt whose job may run is not over because its files cannot be read: it would
+// be started again.
+func TestUnreadableMeansNothing(t *testing.T) {
+	t.Parallel()
+	for _, what := range []string{"own", "own/claims/key", "own/jobs/key", "own/exits/key"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { unreadable(t, what) })
+		})
+	}
+}
+
+// unreadable has an engine go on with a job while a directory, or a file, is something
+// else, and then itself again.
+func unreadable(t *testing.T, what string) {
+	t.Helper()
+	s := &script{}
+	s.says("1|RUNNING|n1|None|key")
+	e, dir := setup(t, s)
+	a := attempt("key", dag.Command("true"))
+	c := begin(t, e, a)
+	pass(time.Second)
+	write(t, dir, "claims", "key", claimOf1)
+	write(t, dir, "exits", "key", reportOf1("key", 0, "-"))
+	c.detach(t)
+
+	path := filepath.Join(dir, what)
+	require.NoError(t, os.Rename(path, path+".away"))
+	if what == "own" {
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+	} else {
+		require.NoError(t, os.Mkdir(path, 0o700))
+	}
+	a.Resumed, a.Ref = true, "1"
+	c = begin(t, slurm.Unwatched(slurm.New(slurm.Config{Dir: dir, Commands: s.run})), a)
+	pass(time.Minute)
+	c.goesOn(t)
+	require.Contains(t, c.status.Reason, "the shared directory")
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Rename(path+".away", path))
+	pass(time.Minute)
+	require.True(t, c.over())
+	require.NoError(t, c.err)
+	require.Equal(t, 1, s.called("sbatch"))
+}

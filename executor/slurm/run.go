@@ -87,28 +87,47 @@ func (r *run) turn() *outcome {
 // begin finds out what there is of the key. It is no outcome if the run has to wait
 // for that, or is to join what the keeper does.
 func (r *run) begin() *outcome {
-	switch {
-	case r.unknown && r.ctx.Err() != nil:
+	if r.unknown && r.ctx.Err() != nil {
 		return failure(fmt.Errorf("slurm: %w; %s", context.Cause(r.ctx), r.said.Reason))
-	case r.item == nil && detached(r.ctx):
-		return failure(notStarted(r.ctx))
-	case r.item == nil:
-		if err := r.prepare(); err != nil {
+	}
+	if r.item == nil {
+		if detached(r.ctx) {
+			return failure(notStarted(r.ctx))
+		}
+		err := r.prepare()
+		if _, unopened := errors.AsType[*unopenedError](err); unopened {
+			r.unknown = true
+			r.wait(err.Error())
+			return nil
+		}
+		if err != nil {
 			return failure(err)
 		}
 	}
-	o, known := r.recall()
+	o, unknown := r.recall()
 	if o != nil {
 		return o
 	}
-	if r.unknown = !known; r.unknown {
-		r.missed()
+	if r.unknown = unknown != ""; r.unknown {
+		r.wait(unknown)
 	} else if r.tick != nil {
 		r.tick.Stop()
 		r.tick = nil
 	}
 	return nil
 }
+
+// wait has the run wait for a while until something is known of its job.
+func (r *run) wait(why string) {
+	r.say(executor.Status{Ref: r.a.Ref, Reason: why})
+	r.hook()
+	r.again()
+}
+
+// An unopenedError says that nothing can be known of an attempt that may run.
+type unopenedError struct{ err error }
+
+func (e *unopenedError) Error() string { return e.err.Error() }
 
 // prepare looks at what is wrong with the job itself.
 func (r *run) prepare() error {
@@ -130,7 +149,10 @@ func (r *run) prepare() error {
 		return executor.Permanent(err)
 	}
 	s, err := e.store(set.uid)
-	if err != nil {
+	switch {
+	case err != nil && a.Resumed:
+		return &unopenedError{err}
+	case err != nil:
 		return cannotWrite(err)
 	}
 	sp, err := e.specOf(a, s, set)
@@ -145,15 +167,6 @@ func (r *run) prepare() error {
 	return nil
 }
 
-// missed has the run wait for a while until something is known of an attempt that
-// was submitted.
-func (r *run) missed() {
-	r.say(executor.Status{Ref: r.a.Ref, Reason: fmt.Sprintf("its job %s was submitted and %s knows"+
-		" nothing of it: is that mounted, and the right directory?", r.a.Ref, r.store.dir)})
-	r.hook()
-	r.again()
-}
-
 // again has the run looked at after an interval.
 func (r *run) again() {
 	if r.tick == nil {
@@ -163,18 +176,19 @@ func (r *run) again() {
 	}
 }
 
-// recall looks at what earlier calls have left. It is not known what to do about
-// an attempt of which they should have left something.
-func (r *run) recall() (o *outcome, known bool) {
+// recall looks at what earlier calls have left. If it is not known what to do about
+// an attempt, as they should have left something, it says why.
+func (r *run) recall() (o *outcome, unknown string) {
 	// Whoever has the key first: what the job is to do is there before that, and goes
 	// last of all. The right directory may be mounted in between.
 	err := r.look()
-	if err != nil {
-		return failure(fmt.Errorf("slurm: %w", err)), false
+	var old spec
+	var known bool
+	if err == nil {
+		old, known, err = r.store.spec(r.a.Key)
 	}
-	old, known, err := r.store.spec(r.a.Key)
 	if err != nil {
-		return failure(fmt.Errorf("slurm: %w", err)), false
+		return nil, cannotRead(err)
 	}
 	sp := r.item.spec
 	r.item.stage = queued
@@ -193,9 +207,10 @@ func (r *run) recall() (o *outcome, known bool) {
 		r.open(&r.err, sp.stderr, r.a.Stderr)
 	}
 	if !known && r.a.Resumed && r.a.Ref != "" && r.claim.Free() {
-		return nil, false
+		return nil, fmt.Sprintf("its job %s was submitted and %s knows nothing of it: is that"+
+			" mounted, and the right directory?", r.a.Ref, r.store.dir)
 	}
-	return r.settled(known), true
+	return r.settled(known), ""
 }
 
 // settled reports the outcome of a key that needs nothing of Slurm: it has ended

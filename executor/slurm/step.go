@@ -36,7 +36,7 @@ func (r *run) look() error {
 func (r *run) step() *outcome {
 	if err := r.look(); err != nil {
 		// The file server may come back. What is in the queue stays there.
-		r.say(executor.Status{Reason: "the shared directory cannot be read: " + err.Error()})
+		r.say(executor.Status{Reason: cannotRead(err)})
 		return nil
 	}
 	p := r.e.keeper.picture(r.item)
