@@ -40,6 +40,10 @@ func (k *keeper) cancellations(ctx context.Context, kick <-chan struct{}) {
 	for {
 		select {
 		case <-ctx.Done():
+			// Nobody waits any more, but the IDs may be another's before somebody does.
+			last, cancel := outliving(ctx)
+			defer cancel()
+			k.cancelAll(last, false)
 			return
 		case <-kick:
 			// A run that ends cancels many jobs, each from a goroutine of its own.
@@ -48,10 +52,14 @@ func (k *keeper) cancellations(ctx context.Context, kick <-chan struct{}) {
 		case <-timer.C:
 		}
 		for _, ask := range []bool{false, true} {
-			for ctx.Err() == nil && k.cancelSome(ctx, ask) {
-				continue
-			}
+			k.cancelAll(ctx, ask)
 		}
+	}
+}
+
+func (k *keeper) cancelAll(ctx context.Context, ask bool) {
+	for ctx.Err() == nil && k.cancelSome(ctx, ask) {
+		continue
 	}
 }
 

@@ -325,6 +325,25 @@ func stoppedByOthers(t *testing.T, how evidence.How, state, want string) {
 	require.Equal(t, want, c.word())
 }
 
+// What is to be cancelled is, though nobody waits for it: the last call of Run may have
+// returned by then.
+func TestCancelledInTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		s.says("1|RUNNING|n1|None|key")
+		c, dir := one(t, s)
+		pass(time.Second)
+		write(t, dir, "claims", "key", claimOf1)
+		pass(time.Minute)
+		s.says("1|PENDING||BeginTime|key")
+		pass(time.Minute)
+		require.True(t, c.over())
+		require.True(t, lost(c.err))
+		require.Equal(t, []string{"scancel", "--quiet", "1"}, s.last("scancel"))
+	})
+}
+
 // An attempt whose job may run is not over because its files cannot be read: it would
 // be started again.
 func TestUnreadableMeansNothing(t *testing.T) {

@@ -131,20 +131,28 @@ func (e *Executor) sbatch(ctx context.Context, it *item, name string, n int) (An
 	argv = append(argv, it.args...)
 	argv = append(argv, "/dev/stdin", it.store.dir, name)
 	// A submission that was begun is seen to its end, also when nobody waits for it
-	// any more; but not for long.
-	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	// any more.
+	asking, cancel := outliving(ctx)
 	defer cancel()
+	return e.ask(asking, script, argv...)
+}
+
+// outliving returns a context that ends after ctx, but not long after.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.NewTimer(2 * time.Second)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 			cancel()
-		case <-asking.Done():
+		case <-longer.Done():
 		}
 	})
-	defer stop()
-	return e.ask(asking, script, argv...)
+	return longer, func() {
+		stop()
+		cancel()
+	}
 }
 
 // write writes what the jobs of a batch are to run, and which key each has, so that
