@@ -28,9 +28,9 @@ func TestPanics(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
-				queue := []string{"1|PENDING||Priority|other"}
+				queue := []string{"1|PENDING||other|Priority"}
 				for i := range n {
-					queue = append(queue, fmt.Sprintf("%d|PENDING||Priority|key-%d", i+2, i))
+					queue = append(queue, fmt.Sprintf("%d|PENDING||key-%d|Priority", i+2, i))
 				}
 				s.says(queue...)
 				e, dir := setup(t, s)
@@ -91,7 +91,7 @@ func TestStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{}
-		s.says("1|PENDING||Priority|good", "2|PENDING||Priority|quiet")
+		s.says("1|PENDING||good|Priority", "2|PENDING||quiet|Priority")
 		e, dir := setup(t, s)
 		good := begin(t, e, attempt("good", dag.Command("true")))
 		pass(time.Second) // or they would be an array

@@ -68,7 +68,7 @@ func (c *cluster) run(_ context.Context, argv []string, in string) (slurm.Answer
 	case "squeue":
 		var out bytes.Buffer
 		for _, j := range c.jobs {
-			fmt.Fprintf(&out, "daggy|%s|%s|fake||%s\n", j.id, j.state, j.name)
+			fmt.Fprintf(&out, "daggy|%s|%s|fake|%s|\n", j.id, j.state, j.name)
 		}
 		return slurm.Answer{Stdout: out.Bytes()}, nil
 	case "scancel":

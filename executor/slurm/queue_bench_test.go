@@ -51,7 +51,7 @@ func (l *line) sbatch(argv []string) (slurm.Answer, error) {
 	l.listed = 0
 	l.jobs += elements
 	for i := range elements {
-		l.queue = fmt.Appendf(l.queue, "daggy|%d_%d|PENDING||BeginTime|%s\n", l.last, i, name)
+		l.queue = fmt.Appendf(l.queue, "daggy|%d_%d|PENDING||%s|BeginTime\n", l.last, i, name)
 	}
 	return slurm.Answer{Stdout: fmt.Appendln(nil, l.last)}, nil
 }

@@ -27,7 +27,7 @@ func TestSilenceMeansNothing(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
-				s.says("1|PENDING||Priority|key")
+				s.says("1|PENDING||key|Priority")
 				c, dir := one(t, s)
 				pass(time.Minute)
 				require.Equal(t, "its Slurm job 1 is PENDING: Priority", c.status.Reason)
@@ -58,8 +58,8 @@ func TestSilenceMeansNothing(t *testing.T) {
 func TestUnknownMeansNothing(t *testing.T) {
 	t.Parallel()
 	for _, queue := range []string{
-		"1|DANCING|n1|None|key", "1|OUT_OF_ME+|n1|None|key", "1|COMPL",
-		"x|RUNNING|n1|None|key", "1|REVOKED|||key",
+		"1|DANCING|n1|key|None", "1|OUT_OF_ME+|n1|key|None", "1|COMPL",
+		"x|RUNNING|n1|key|None", "1|REVOKED||key|",
 	} {
 		t.Run(queue, func(t *testing.T) {
 			t.Parallel()
@@ -87,14 +87,14 @@ func TestMissing(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
-				s.says("1|RUNNING|n1|None|key")
+				s.says("1|RUNNING|n1|key|None")
 				c, dir := one(t, s)
 				if claimed {
 					pass(time.Second)
 					write(t, dir, "claims", "key", claimOf1)
 				}
 				pass(time.Minute)
-				s.says("7|RUNNING|n1|None|another", "1|RUNNING|n1|None|and-the-id-again")
+				s.says("7|RUNNING|n1|another|None", "1|RUNNING|n1|and-the-id-again|None")
 				pass(slurm.DefaultMissing - 2*time.Second)
 				c.goesOn(t)
 				pass(2*slurm.DefaultInterval + 2*time.Second)
@@ -180,7 +180,7 @@ func TestMissingWhileAccountingIsAsked(t *testing.T) {
 		for i, key := range []string{"first", "second"} {
 			write(t, dir, "claims", key, fmt.Sprintf("daggy-claim 1 job %d 0 n1\n", i+1))
 		}
-		s.says("1|RUNNING|n1|None|first", "2|SUSPENDED|n1|None|second")
+		s.says("1|RUNNING|n1|first|None", "2|SUSPENDED|n1|second|None")
 		pass(time.Minute)
 		s.says()
 		<-asking
@@ -202,7 +202,7 @@ func TestClusterIsKnownAfterRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{sacct: []byte("1|TIMEOUT|key\n")}
-		s.says("1|RUNNING|n1|None|key")
+		s.says("1|RUNNING|n1|key|None")
 		e, dir := setup(t, s)
 		job := dag.Command("true")
 		job.Resources = dag.Resources{dag.Cores: 1}
@@ -273,7 +273,7 @@ func TestEndsWithoutReport(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
-				s.says("1|RUNNING|n1|None|key")
+				s.says("1|RUNNING|n1|key|None")
 				c, dir := one(t, s)
 				pass(time.Second)
 				write(t, dir, "claims", "key", claimOf1)
@@ -281,7 +281,7 @@ func TestEndsWithoutReport(t *testing.T) {
 				c.goesOn(t)
 				require.True(t, c.status.Running)
 				require.Equal(t, "n1", c.status.Node)
-				s.says("1|" + state + "|n1|None|key")
+				s.says("1|" + state + "|n1|key|None")
 				pass(2 * time.Minute)
 				require.True(t, c.over())
 				require.Equal(t, want, c.word())
@@ -311,15 +311,15 @@ func TestStoppedByOthers(t *testing.T) {
 func stoppedByOthers(t *testing.T, how evidence.How, state, want string) {
 	t.Helper()
 	s := &script{}
-	s.says("1|RUNNING|n1|None|key")
+	s.says("1|RUNNING|n1|key|None")
 	c, dir := one(t, s)
 	pass(time.Second)
 	write(t, dir, "claims", "key", claimOf1)
 	write(t, dir, "exits", "key", reportOf1("key", 143, string(how)))
-	s.says("1|COMPLETING|n1|None|key")
+	s.says("1|COMPLETING|n1|key|None")
 	pass(time.Minute)
 	c.goesOn(t)
-	s.says("1|" + state + "|n1|BeginTime|key")
+	s.says("1|" + state + "|n1|key|BeginTime")
 	pass(time.Minute)
 	require.True(t, c.over())
 	require.Equal(t, want, c.word())
@@ -331,12 +331,12 @@ func TestCancelledInTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{}
-		s.says("1|RUNNING|n1|None|key")
+		s.says("1|RUNNING|n1|key|None")
 		c, dir := one(t, s)
 		pass(time.Second)
 		write(t, dir, "claims", "key", claimOf1)
 		pass(time.Minute)
-		s.says("1|PENDING||BeginTime|key")
+		s.says("1|PENDING||key|BeginTime")
 		pass(time.Minute)
 		require.True(t, c.over())
 		require.True(t, lost(c.err))
@@ -361,7 +361,7 @@ func TestUnreadableMeansNothing(t *testing.T) {
 func unreadable(t *testing.T, what string) {
 	t.Helper()
 	s := &script{}
-	s.says("1|RUNNING|n1|None|key")
+	s.says("1|RUNNING|n1|key|None")
 	e, dir := setup(t, s)
 	a := attempt("key", dag.Command("true"))
 	c := begin(t, e, a)

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// QueueFormat is what squeue is asked to print of each job (-o). The name comes
-// last, since it may have anything in it; the mark at the beginning tells a job
-// from the rest of a name with a line feed.
-const QueueFormat = queueMark + "%i|%T|%N|%r|%j"
+// QueueFormat is what squeue is asked to print of each job (-o). The reason comes last,
+// since it may be words of a plug-in with anything in them, and after the name: those
+// of our jobs are plain. The mark at the beginning tells a job from the rest of a name
+// or a reason with a line feed.
+const QueueFormat = queueMark + "%i|%T|%N|%j|%r"
 
 const queueMark = "daggy|"
 
@@ -29,22 +30,24 @@ type Job struct {
 // be in the queue.
 func Queue(out []byte, each func(name string, index int, j Job)) (unread int) {
 	for line := range bytes.Lines(out) {
-		line, ours := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte(queueMark))
+		line, ours := bytes.CutPrefix(line, []byte(queueMark))
 		if !ours {
 			continue
 		}
-		fields := strings.SplitN(string(line), "|", 5)
-		if len(fields) != 5 || fields[1] == "" {
+		text, whole := strings.CutSuffix(string(line), "\n")
+		fields := strings.SplitN(strings.TrimRight(text, "\r"), "|", 5)
+		if !whole || len(fields) < 4 || fields[1] == "" {
 			unread++
 			continue
 		}
-		j := Job{ID: fields[0], State: fields[1], Node: fields[2], Reason: fields[3]}
-		if j.Reason == "None" {
-			j.Reason = ""
+		j := Job{ID: fields[0], State: fields[1], Node: fields[2]}
+		// A name with a line feed has its reason on another line.
+		if len(fields) == 5 && fields[4] != "None" {
+			j.Reason = fields[4]
 		}
 		if !elements(j.ID, func(id string, index int) {
 			j.ID = id
-			each(fields[4], index, j)
+			each(fields[3], index, j)
 		}) {
 			unread++
 		}
