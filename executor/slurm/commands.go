@@ -90,3 +90,14 @@ func missingCommands() error {
 	return fmt.Errorf("slurm: there is no %s in PATH=%s: this machine has to be one that can"+
 		" submit jobs", strings.Join(missing, ", "), os.Getenv("PATH"))
 }
+
+// severalClusters refuses to have commands talk with more than one cluster: scancel
+// would cancel whatever job has the number on each of them.
+func severalClusters() error {
+	const name = "SLURM_CLUSTERS"
+	if v := os.Getenv(name); strings.Contains(v, ",") || v == "all" {
+		return fmt.Errorf("slurm: %s=%s names several clusters: name the one that is to have the"+
+			" jobs", name, v)
+	}
+	return nil
+}

@@ -118,8 +118,8 @@ type Executor struct {
 
 	mu      sync.Mutex // guards what follows
 	stores  map[int]*store
-	probed  error // of the last probe of Dir; errNotProbed before
-	tmpDirs map[string]error
+	probed  error             // of the last probe of Dir; errNotProbed before
+	tmpDirs map[tmpDirOf]bool // that can be used
 }
 
 var (
@@ -137,7 +137,7 @@ func New(c Config) *Executor {
 		engine:    engineName(),
 		real:      c.Commands == nil,
 		stores:    map[int]*store{},
-		tmpDirs:   map[string]error{},
+		tmpDirs:   map[tmpDirOf]bool{},
 		probed:    errNotProbed,
 	}
 	if e.real {

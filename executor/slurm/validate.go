@@ -67,7 +67,7 @@ func (e *Executor) probe() error {
 		return nil
 	}
 	if e.real {
-		if err := missingCommands(); err != nil {
+		if err := errors.Join(missingCommands(), severalClusters()); err != nil {
 			return err
 		}
 	}
@@ -102,7 +102,7 @@ func (s *store) probe() error {
 }
 
 // checkTmpDir names a directory for output that cannot be one, as far as this
-// machine can tell. Each is tried once.
+// machine can tell. Each is tried until it can.
 func (e *Executor) checkTmpDir(dir string, uid int) error {
 	if dir == "" {
 		return nil
@@ -110,19 +110,26 @@ func (e *Executor) checkTmpDir(dir string, uid int) error {
 	if !filepath.IsAbs(dir) {
 		return fmt.Errorf("slurm: option tmpDir: %q is not absolute", dir)
 	}
+	tmp := tmpDirOf{dir, uid}
 	e.mu.Lock()
-	err, tried := e.tmpDirs[dir]
+	good := e.tmpDirs[tmp]
 	e.mu.Unlock()
-	if tried {
-		return err
+	if good {
+		return nil
 	}
-	if err = probeTmpDir(dir, uid); err != nil {
-		err = fmt.Errorf("slurm: option tmpDir: %w", err)
+	if err := probeTmpDir(dir, uid); err != nil {
+		return fmt.Errorf("slurm: option tmpDir: %w", err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.tmpDirs[dir] = err
-	return err
+	e.tmpDirs[tmp] = true
+	return nil
+}
+
+// A tmpDirOf is a directory for the output of jobs of a user.
+type tmpDirOf struct {
+	dir string
+	uid int // -1: who runs this process
 }
 
 func probeTmpDir(dir string, uid int) error {

@@ -1,6 +1,8 @@
 package slurm_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,4 +49,39 @@ func TestNoSlurm(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	err := slurm.New(slurm.Config{Dir: t.TempDir()}).Validate(dag.Command("true"))
 	require.ErrorContains(t, err, "there is no sbatch, squeue, scancel, scontrol in PATH=")
+}
+
+// With several clusters a job's number is that of another one, too.
+func TestSeveralClusters(t *testing.T) {
+	path := t.TempDir()
+	for _, name := range []string{"sbatch", "squeue", "scancel", "scontrol"} {
+		require.NoError(t, os.WriteFile(filepath.Join(path, name), []byte("#!/bin/sh\n"), 0o700))
+	}
+	t.Setenv("PATH", path)
+	for clusters, want := range map[string]string{
+		"north,south": "SLURM_CLUSTERS=north,south", "all": "SLURM_CLUSTERS=all",
+		"north": "", "": "",
+	} {
+		t.Setenv("SLURM_CLUSTERS", clusters)
+		err := slurm.New(slurm.Config{Dir: t.TempDir()}).Validate(dag.Command("true"))
+		if want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// What was wrong with a directory is not wrong for ever.
+func TestTmpDirIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	e, _ := setup(t, &script{})
+	dir := filepath.Join(t.TempDir(), "tmp")
+	job := dag.Command("true")
+	job.Options = map[string]any{"tmpDir": dir}
+	require.NoError(t, os.WriteFile(dir, nil, 0o600))
+	require.ErrorContains(t, e.Validate(job), "not a directory")
+	require.NoError(t, os.Remove(dir))
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, e.Validate(job))
 }

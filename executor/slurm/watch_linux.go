@@ -38,6 +38,7 @@ func (k *keeper) watch(ctx context.Context) {
 	for _, s := range slices.Compact(stores) {
 		watchStore(f, s)
 	}
+	k.reports() // that were there before
 	defer func() {
 		k.mu.Lock()
 		k.watching = nil
