@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,7 +77,14 @@ func (k *keeper) submit(ctx context.Context, batch []*item) {
 		name.name = "daggy-" + strings.ToLower(rand.Text())
 	}
 	if err := k.write(batch, name.name); err != nil {
-		k.settle(batch, func(it *item) { it.failed = cannotWrite(err) })
+		k.settle(batch, func(it *item) {
+			if len(it.names) == 0 {
+				it.failed = cannotWrite(err)
+				return
+			}
+			it.stage = unsure // what was submitted before may arrive yet
+			it.text = "it cannot be submitted again: " + err.Error()
+		})
 		return
 	}
 	k.mu.Lock()
@@ -229,6 +237,21 @@ func (k *keeper) pace(said answer, n int) {
 	}
 }
 
+// unname forgets the name under which a batch was not taken, which may happen often.
+func (k *keeper) unname(batch []*item) {
+	name := batch[0].name().name
+	k.mu.Lock()
+	for _, it := range batch {
+		delete(k.names, it.name())
+		it.names = it.names[:len(it.names)-1]
+	}
+	k.mu.Unlock()
+	if len(batch) > 1 {
+		// It is only in the way.
+		_ = os.Remove(batch[0].store.path(batchesDir, name))
+	}
+}
+
 func (k *keeper) submissionEnded(batch []*item, said answer) {
 	if said.is == evidence.Unclear || said.is == evidence.Deferred {
 		k.e.config.Logger.Warn("a submission failed",
@@ -252,6 +275,7 @@ func (k *keeper) submissionEnded(batch []*item, said answer) {
 			it.failed = executor.Permanent(&RefusedError{Words: said.words, Args: it.args})
 		})
 	case evidence.Deferred:
+		k.unname(batch)
 		k.mu.Lock()
 		for _, it := range batch {
 			if len(it.watchers) > 0 {

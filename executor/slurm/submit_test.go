@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,14 +203,18 @@ func tooLarge(t *testing.T, most int, words string) {
 	t.Helper()
 	const n = 200
 	s := &script{}
+	dir := t.TempDir()
+	var taken atomic.Int32
 	e := slurm.Unwatched(slurm.New(slurm.Config{
-		Dir: t.TempDir(), Commands: func(
+		Dir: dir, Commands: func(
 			ctx context.Context, argv []string, in string,
 		) (slurm.Answer, error) {
 			a, err := s.run(ctx, argv, in)
 			if _, elements, _ := submitted(argv); argv[0] == "sbatch" && elements > most {
 				return slurm.Answer{Exit: 1, Stderr: []byte(
 					"sbatch: error: Batch job submission failed: " + words + "\n")}, nil
+			} else if elements > 0 {
+				taken.Add(1)
 			}
 			return a, err
 		},
@@ -219,6 +225,9 @@ func tooLarge(t *testing.T, most int, words string) {
 	}
 	pass(time.Minute) // and no longer, as nothing is in the queue
 	require.LessOrEqual(t, s.called("sbatch"), 10+2*n/most)
+	batches, err := os.ReadDir(filepath.Join(dir, "own", "batches"))
+	require.NoError(t, err)
+	require.Len(t, batches, int(taken.Load()), "what is not taken leaves nothing")
 	for _, c := range calls {
 		c.goesOn(t)
 		require.NotEmpty(t, c.status.Ref)
