@@ -54,7 +54,6 @@ func TestMembers(t *testing.T) {
 // A job of another user, who can write to what is theirs and to nothing else.
 func TestUserID(t *testing.T) {
 	t.Parallel()
-	const nobody = 65534
 	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{}))
 	// t.TempDir is closed to others.
 	dir, err := os.MkdirTemp("", "daggy-slurm-") //nolint:usetesting // see above
