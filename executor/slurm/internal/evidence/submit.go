@@ -29,6 +29,8 @@ var deferred = []string{
 	accountingPolicy,
 	"Invalid job array specification",
 	"Slurm temporarily unable to accept job",
+	"Slurm job queue full",
+	"Job creation temporarily disabled",
 	"Resource temporarily unavailable",
 	"Too many jobs",
 	"Job limit",
@@ -101,9 +103,11 @@ func overLimit(stderr string) bool {
 	}
 	for line := range strings.Lines(said) {
 		limit := strings.TrimPrefix(strings.TrimSpace(line), "sbatch: error: ")
-		if strings.HasSuffix(limit, "Limit") && !strings.ContainsAny(limit, " :") &&
-			!strings.Contains(limit, "Submit") {
-			return true
+		ofAJob := !strings.Contains(limit, "Submit") && !strings.Contains(limit, "Jobs")
+		for _, prefix := range []string{"Assoc", "QOS", "Max"} {
+			if ofAJob && strings.HasPrefix(limit, prefix) && !strings.ContainsAny(limit, " :") {
+				return true
+			}
 		}
 	}
 	return false
