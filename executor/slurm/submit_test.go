@@ -105,6 +105,54 @@ func before(t *testing.T, s *script, f func()) *slurm.Executor {
 	}))
 }
 
+// Submissions are three at a time at most, and no more in a second than they may be.
+func TestSubmissionsArePaced(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		took time.Duration
+		rate int
+		want int // in 4 seconds
+	}{
+		"slow":    {time.Second, 0, 12},
+		"limited": {0, 5, 22},
+		"free":    {0, -1, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{}
+				var now, most atomic.Int32
+				e := slurm.Unwatched(slurm.New(slurm.Config{
+					Dir: t.TempDir(), ArraySize: 1, SubmitRate: tc.rate, Commands: func(
+						ctx context.Context, argv []string, in string,
+					) (slurm.Answer, error) {
+						if argv[0] == "sbatch" {
+							most.Store(max(most.Load(), now.Add(1)))
+							<-time.After(tc.took)
+							now.Add(-1)
+						}
+						return s.run(ctx, argv, in)
+					},
+				}))
+				calls := make([]*call, 60)
+				for i := range calls {
+					calls[i] = begin(t, e, attempt(fmt.Sprintf("key-%d", i), dag.Command("true")))
+				}
+				pass(4*time.Second + time.Millisecond)
+				require.InDelta(t, tc.want, s.called("sbatch"), 3)
+				require.LessOrEqual(t, int(most.Load()), 3)
+				for _, c := range calls {
+					c.cancel(executor.ErrDetach)
+				}
+				pass(2 * tc.took) // what sbatch has is seen to its end
+				for _, c := range calls {
+					require.True(t, c.over())
+				}
+			})
+		})
+	}
+}
+
 // What is over the limit waits here, and says so.
 func TestMaxQueued(t *testing.T) {
 	t.Parallel()
