@@ -114,8 +114,9 @@
 // waits until Dir does: it may be that the file system is not mounted, or that Dir
 // is another one, and starting it again would make two of it.
 //
-// Time limits are kept by the script, to the second; Slurm's own (--time) is a
-// minute or two later, and lets the scheduler plan.
+// Time limits are kept by the script, to the second; Slurm's own (--time) is the grace
+// time and up to two minutes later, and lets the scheduler plan. It has to be within
+// what the partition allows.
 //
 // # Limits
 //

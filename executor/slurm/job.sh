@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs the command of one attempt. This text is the same for all of them; what
 # differs comes as data, see FORMAT.md.
-asked=- pid= killer= heard=
+asked=- pid= told= killer= heard=
 trap 'ask stop' TERM
 trap 'ask time' USR1
 LC_ALL=C PATH=$PATH:/usr/local/bin:/usr/bin:/bin
@@ -16,14 +16,14 @@ fi
 [ -n "$key" ] || exit 0
 tmp=$dir/tmp/$key.$id.$restart
 
-# ask has the command stop, and ends it by force after the grace time.
+# ask has the command stop, once, and ends it by force after the grace time.
 ask() {
 	heard=1
 	[ "$asked" = - ] && asked=$1
-	[ -n "$pid" ] || return 0
+	[ -n "$pid" ] && [ -z "$told" ] || return 0
+	told=1
 	kill -CONT -- "-$pid" 2>/dev/null
 	kill -TERM -- "-$pid" 2>/dev/null
-	[ -n "$killer" ] && return 0
 	(
 		trap - TERM USR1
 		sleep "$grace"

@@ -98,6 +98,39 @@ func TestScriptIsKilledAnywhere(t *testing.T) {
 	t.Logf("%d of %d had reported", good, n)
 }
 
+// A command is asked to stop once (E2), however often Slurm is told to ask: of many jobs
+// that are asked together all are asked again when one of them has just ended.
+func TestAskedOnce(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	e := slurm.New(c.config(t.TempDir()))
+	file, fifo := filepath.Join(t.TempDir(), "notes"), filepath.Join(t.TempDir(), "fifo")
+	require.NoError(t, syscall.Mkfifo(fifo, 0o600)) // it waits in the shell itself
+	a := attempt("key", dag.Command("bash", "-c", `trap 'echo asked >>"$1"' TERM; echo ready >>"$1"
+		exec 3<>"$2"; while ! [ -e "$1.go" ]; do read -t 0.02 -u 3; done`, "sh", file, fifo))
+	done := make(chan error, 1)
+	go func() {
+		_, err := e.Run(t.Context(), a)
+		done <- err
+	}()
+	noted := func(n int) func() bool {
+		return func() bool { return noted(t, file) == n }
+	}
+	require.Eventually(t, noted(1), time.Minute, time.Millisecond)
+	ask := func() {
+		_, err := c.run(t.Context(), []string{"scancel", "--batch", "--signal=TERM", "1"}, "")
+		require.NoError(t, err)
+	}
+	ask()
+	require.Eventually(t, noted(2), time.Minute, time.Millisecond)
+	ask()
+	timer := time.NewTimer(300 * time.Millisecond)
+	<-timer.C
+	require.NoError(t, os.WriteFile(file+".go", nil, 0o600))
+	require.NoError(t, <-done)
+	require.True(t, noted(2)(), "it was asked again")
+}
+
 // An attempt that was submitted, and of which the directory knows nothing, is not
 // started again: the directory may not be the right one.
 func TestAnotherDirectory(t *testing.T) {
