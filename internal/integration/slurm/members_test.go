@@ -82,7 +82,7 @@ func TestOutputElsewhere(t *testing.T) {
 	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{}))
 	// The node has it, this machine does not see it any more.
 	job := func() dag.Job {
-		job := dag.Command("sh", "-c", `echo '{}'; rm "$1/$DAGGY_KEY.stdout"`, "sh", "TMP")
+		job := dag.Command("sh", "-c", `rm "$1/$DAGGY_KEY.stdout"; echo '{}'`, "sh", "TMP")
 		dir := t.TempDir()
 		job.Command[4] = dir
 		job.Options = map[string]any{"tmpDir": dir}
