@@ -21,9 +21,9 @@
 //   - The environment of its job, DAGGY_RUN, DAGGY_TASK, DAGGY_ATTEMPT and
 //     DAGGY_KEY, the variables of this process that [Config] names, and what Slurm
 //     sets for every job, SLURM_JOB_ID for example. Of the rest of this process's
-//     environment only what Slurm's commands need: SLURM_CONF and SLURM_CLUSTERS,
-//     and the account, partition, QOS, constraint, reservation and wckey that
-//     SBATCH_ variables name (S3).
+//     environment only what Slurm's commands need: PATH, HOME, USER, LOGNAME, SHELL,
+//     TZ, SLURM_CONF and SLURM_CLUSTERS, and the account, partition, QOS, constraint,
+//     reservation and wckey that SBATCH_ variables name (S3).
 //   - Job.WorkDir, or the working directory of this process. If that cannot be
 //     entered the attempt fails.
 //   - No standard input, and a process group of its own.

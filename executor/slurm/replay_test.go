@@ -290,6 +290,22 @@ func TestEndsWithoutReport(t *testing.T) {
 	}
 }
 
+// A job that ends and has not begun has not found its files, which is said.
+func TestNodeWithoutDirectory(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"COMPLETED", "FAILED"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{}
+			s.says("1|" + state + "|n7|key|None")
+			c, dir := one(t, s)
+			pass(time.Minute)
+			require.True(t, c.over())
+			require.True(t, lost(c.err))
+			require.ErrorContains(t, c.err, "did not begin on n7: is "+dir)
+		})
+	}
+}
+
 // Who ended an attempt that was asked to stop decides what that is.
 func TestStoppedByOthers(t *testing.T) {
 	t.Parallel()

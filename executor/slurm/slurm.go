@@ -56,7 +56,8 @@ type Config struct {
 	SubmitRate int
 	// Env names the variables of this process that commands get, besides those of
 	// their job. A trailing '*' stands for any end of a name. Their values are those
-	// at the time of [New]. Nil: [DefaultEnv]. Empty, but not nil: none.
+	// at the time of [New]. Nil: [DefaultEnv]. Empty, but not nil: none but those that
+	// Slurm's commands need, which the package comment names.
 	Env []string
 	// Commands runs Slurm's commands. Nil: the programs of these names in PATH.
 	Commands Commands

@@ -151,7 +151,11 @@ func (r *run) unstart(v evidence.Verdict) *outcome {
 	switch v.Fate {
 	case evidence.Cancelled, evidence.OverTime, evidence.OverMemory:
 		return failure(jerr)
-	case evidence.NoFate, evidence.Broken, evidence.Vanished:
+	case evidence.Vanished:
+		// Its script found nothing that it could do.
+		jerr.Text = fmt.Sprintf("did not begin on %s: is %s there the directory that it is here,"+
+			" and may it be read and written?", v.Job.Node, r.store.dir)
+	case evidence.NoFate, evidence.Broken:
 	}
 	if v.Job.ID == "" {
 		jerr.Text = "is not in the queue any more and never began"
