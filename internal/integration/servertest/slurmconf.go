@@ -64,7 +64,7 @@ func (s *Slurm) configure(tb testing.TB, c SlurmConfig) {
 		// that does not answer within MessageTimeout has its job requeued.
 		"SlurmctldTimeout": "60", "SlurmdTimeout": "300", "MessageTimeout": "60",
 		"BatchStartTimeout": "300",
-		"SlurmdParameters": "config_overrides", "ProctrackType": "proctrack/linuxproc",
+		"SlurmdParameters":  "config_overrides", "ProctrackType": "proctrack/linuxproc",
 		"TaskPlugin": "task/none", "JobAcctGatherType": "jobacct_gather/linux",
 		"JobAcctGatherFrequency": "task=1", "JobAcctGatherParams": "OverMemoryKill",
 		"AccountingStorageType": "accounting_storage/none", "JobCompType": "jobcomp/none",
