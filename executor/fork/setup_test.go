@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // setup returns an executor that does not take long to stop a command.
 func setup(tb testing.TB) *fork.Executor {

@@ -38,7 +38,7 @@ func modes() map[string]helperproc.Mode {
 }
 
 // patience is how long a test waits for what has to happen.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // A daemonConfig is what a daemon process is told.
 type daemonConfig struct {

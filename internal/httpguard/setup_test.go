@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long what has to happen may take on a busy machine.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // A journal is a log that may be read while it is written.
 type journal struct {

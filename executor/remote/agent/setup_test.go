@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a test waits for what has to happen.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // A daemon is an agent that a test talks to.
 type daemon struct {

@@ -200,7 +200,7 @@ func (y *tally) see(what string) (int, <-chan struct{}) {
 // await waits until it has happened so many more times.
 func (y *tally) await(t *testing.T, what string, times int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	n, news := y.see(what)
 	for target := n + times; n < target; n, news = y.see(what) {

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // hanging starts a command that goes on for ever, and returns what Run returns.
 func hanging(t *testing.T, dir, key string) <-chan error {
