@@ -1,5 +1,6 @@
 // Package chaos is a bad network between a client and a server, for tests with
-// real sockets: a proxy on loopback that cuts, holds back, delays and loses.
+// real sockets: a proxy on loopback that cuts, holds back, delays and loses. And on
+// Linux it is a bad disk, a [Disk] that can be full.
 //
 //	p, err := chaos.New("127.0.0.1:1234")
 //	…                        // clients dial p.Addr()
