@@ -22,6 +22,7 @@ type keeper struct {
 	byGroup  map[string]*pile
 	underway map[string]int // submissions that sbatch has, by group
 	inQueue  int            // submitted, or being so
+	full     time.Time      // when that was last made Config.MaxQueued
 	begun    uint64         // listings
 	cancels  []*cancellation
 	cluster  evidence.Cluster

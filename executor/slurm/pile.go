@@ -26,9 +26,11 @@ func (k *keeper) due(busy bool) ([]*item, time.Duration) {
 	if k.most > 0 {
 		size = min(size, k.most)
 	}
+	room := size
 	if c.MaxQueued > 0 {
-		size = min(size, c.MaxQueued-k.inQueue)
+		room = c.MaxQueued - k.inQueue
 	}
+	size = min(size, room)
 	switch {
 	case busy || len(k.piles) == 0:
 		return nil, idle
@@ -49,6 +51,10 @@ func (k *keeper) due(busy bool) ([]*item, time.Duration) {
 		if len(p.items) < size && k.underway[p.items[0].group] > 0 {
 			continue // as slow as sbatch is, as many go together next
 		}
+		if wait := k.hold(p, room).Sub(now); wait > 0 {
+			soonest = min(soonest, wait)
+			continue
+		}
 		batch := p.items[:min(size, len(p.items))]
 		p.items = p.items[len(batch):]
 		if len(p.items) == 0 {
@@ -62,6 +68,17 @@ func (k *keeper) due(busy bool) ([]*item, time.Duration) {
 		return batch, 0
 	}
 	return nil, soonest
+}
+
+// hold says until when the room that there is in the queue is kept for more of it, so
+// that the end of each job is not followed by an array of one: until a quarter of all
+// of it is free, or an interval is over.
+func (k *keeper) hold(p *pile, room int) time.Time {
+	grouped := p.items[0].group != ""
+	if grouped && len(p.items) > room && room < k.e.config.MaxQueued/4 {
+		return k.full.Add(k.e.config.Interval)
+	}
+	return time.Time{}
 }
 
 // wait says for how long it is worth waiting for more. The last one to come
@@ -151,7 +168,9 @@ func (k *keeper) takeOff(batch []*item, now time.Time) {
 		it.stage = submitting
 		it.text = ""
 	}
-	k.inQueue += len(batch)
+	if k.inQueue += len(batch); k.inQueue >= k.e.config.MaxQueued {
+		k.full = now
+	}
 	if rate := k.e.config.SubmitRate; rate > 0 {
 		// Unused time is good for a few at once, not more.
 		from := later(k.next, now.Add(-submitters*time.Second/time.Duration(rate)))

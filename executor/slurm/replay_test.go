@@ -30,7 +30,7 @@ func TestSilenceMeansNothing(t *testing.T) {
 				s.says("1|PENDING||key|Priority")
 				c, dir := one(t, s)
 				pass(time.Minute)
-				require.Equal(t, "its Slurm job 1 is PENDING: Priority", c.status.Reason)
+				require.Equal(t, "its Slurm job 1 is PENDING: Priority", c.status().Reason)
 				if claimed {
 					write(t, dir, "claims", "key", claimOf1)
 				}
@@ -172,11 +172,11 @@ func TestMissingWhileAccountingIsAsked(t *testing.T) {
 		pass(time.Second)
 		second := begin(t, e, attempt("second", dag.Command("true")))
 		pass(time.Second)
-		second.slow = func(status executor.Status) {
+		second.tellToo(func(status executor.Status) {
 			if strings.Contains(status.Reason, "SUSPENDED") {
 				<-asking
 			}
-		}
+		})
 		for i, key := range []string{"first", "second"} {
 			write(t, dir, "claims", key, fmt.Sprintf("daggy-claim 1 job %d 0 n1\n", i+1))
 		}
@@ -279,8 +279,8 @@ func TestEndsWithoutReport(t *testing.T) {
 				write(t, dir, "claims", "key", claimOf1)
 				pass(time.Minute)
 				c.goesOn(t)
-				require.True(t, c.status.Running)
-				require.Equal(t, "n1", c.status.Node)
+				require.True(t, c.status().Running)
+				require.Equal(t, "n1", c.status().Node)
 				s.says("1|" + state + "|n1|key|None")
 				pass(2 * time.Minute)
 				require.True(t, c.over())
@@ -397,7 +397,7 @@ func unreadable(t *testing.T, what string) {
 	c = begin(t, slurm.Unwatched(slurm.New(slurm.Config{Dir: dir, Commands: s.run})), a)
 	pass(time.Minute)
 	c.goesOn(t)
-	require.Contains(t, c.status.Reason, "the shared directory")
+	require.Contains(t, c.status().Reason, "the shared directory")
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.Rename(path+".away", path))
 	pass(time.Minute)

@@ -116,8 +116,35 @@ type call struct {
 	done   chan struct{}
 	res    executor.Result
 	err    error
-	status executor.Status         // the last
-	slow   func(s executor.Status) // is told too. Nil: nobody is
+
+	mu   sync.Mutex              // guards the following
+	last executor.Status         // that was reported
+	slow func(s executor.Status) // is told too. Nil: nobody is
+}
+
+// report is told what Run reports.
+func (c *call) report(s executor.Status) {
+	c.mu.Lock()
+	c.last = s
+	slow := c.slow
+	c.mu.Unlock()
+	if slow != nil {
+		slow(s)
+	}
+}
+
+// status is what was reported last.
+func (c *call) status() executor.Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
+// tellToo has each report told to f.
+func (c *call) tellToo(f func(s executor.Status)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slow = f
 }
 
 func (c *call) over() bool {
@@ -179,12 +206,7 @@ func begin(t *testing.T, e *slurm.Executor, a *executor.Attempt) *call {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	c := &call{cancel: cancel, done: make(chan struct{})}
-	a.OnReport = func(s executor.Status) {
-		c.status = s
-		if c.slow != nil {
-			c.slow(s)
-		}
-	}
+	a.OnReport = c.report
 	go func() {
 		defer close(c.done)
 		c.res, c.err = e.Run(ctx, a)

@@ -47,8 +47,9 @@ type Config struct {
 	// ArrayWait is how long an instance waits for others of its task to be submitted
 	// with. 0: [DefaultArrayWait]. Negative: not at all.
 	ArrayWait time.Duration
-	// MaxQueued is the most jobs that are in the queue at once; others wait here. 0:
-	// [DefaultMaxQueued]. Negative: no limit.
+	// MaxQueued is the most jobs that are in the queue at once; others wait here, and
+	// instances of a task until there is room for a quarter of it, or for an Interval.
+	// 0: [DefaultMaxQueued]. Negative: no limit.
 	MaxQueued int
 	// SubmitRate is the most submissions in a second; an array is one. There are
 	// never more than three at the same time. 0: [DefaultSubmitRate]. Negative: no

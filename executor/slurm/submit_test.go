@@ -62,7 +62,7 @@ func TestSlowSubmissions(t *testing.T) {
 			defer c.detach(t)
 			pass(2 * slurm.DefaultArrayWait)
 			if i > 0 && i < n/2 {
-				require.Contains(t, c.status.Reason, "others of its task")
+				require.Contains(t, c.status().Reason, "others of its task")
 			}
 		}
 		pass(2 * took)
@@ -84,7 +84,7 @@ func TestSubmissionThatNeverReturns(t *testing.T) {
 		}
 		pass(5 * time.Minute)
 		for _, c := range calls {
-			require.NotEmpty(t, c.status.Ref)
+			require.NotEmpty(t, c.status().Ref)
 			c.detach(t)
 		}
 	})
@@ -169,7 +169,7 @@ func TestMaxQueued(t *testing.T) {
 		}
 		pass(slurm.DefaultInterval)
 		require.Equal(t, 2, s.called("sbatch"))
-		require.Contains(t, calls[2].status.Reason, "MaxQueued")
+		require.Contains(t, calls[2].status().Reason, "MaxQueued")
 		write(t, dir, "exits", "key-0", reportOf1("key-0", 0, "-"))
 		pass(2 * slurm.DefaultInterval)
 		require.True(t, calls[0].over())
@@ -178,6 +178,40 @@ func TestMaxQueued(t *testing.T) {
 			c.detach(t)
 		}
 	})
+}
+
+// Room that jobs leave in a full queue is not filled by one job after the other, and not
+// left empty for long.
+func TestRoomIsFilledByArrays(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		every time.Duration // one leaves the queue
+		want  int           // submissions for 400 jobs, of which 100 may be in the queue
+	}{
+		"fast":   {100 * time.Millisecond, 1 + 300/25},
+		"slowly": {slurm.DefaultInterval / 5, 1 + 300/6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{}
+				e := slurm.Unwatched(slurm.New(slurm.Config{
+					Dir: t.TempDir(), Commands: s.run, MaxQueued: 100,
+				}))
+				calls := make([]*call, 400)
+				for i := range calls {
+					calls[i] = begin(t, e, attempt(fmt.Sprintf("key-%d", i), dag.Command("true")))
+					synctest.Wait() // they are submitted in this order
+				}
+				pass(slurm.DefaultInterval)
+				for _, c := range calls {
+					c.detach(t)
+					pass(tc.every)
+				}
+				require.InDelta(t, tc.want, s.called("sbatch"), float64(tc.want)/4)
+			})
+		})
+	}
 }
 
 // A submission of which it is not known whether it arrived is repeated once the
@@ -195,11 +229,11 @@ func TestUnclearSubmission(t *testing.T) {
 		}
 		c, _ := one(t, s)
 		pass(time.Second)
-		require.Contains(t, c.status.Reason, "not known")
+		require.Contains(t, c.status().Reason, "not known")
 		require.Equal(t, 1, s.called("sbatch"))
 		pass(2 * time.Minute)
 		require.Equal(t, 4, s.called("sbatch"))
-		require.Equal(t, "44", c.status.Ref)
+		require.Equal(t, "44", c.status().Ref)
 		c.detach(t)
 	})
 }
@@ -220,7 +254,7 @@ func TestDeferredAndRefused(t *testing.T) {
 		}
 		c, _ := one(t, s)
 		pass(time.Second)
-		require.Contains(t, c.status.Reason, "job submit limit")
+		require.Contains(t, c.status().Reason, "job submit limit")
 		pass(time.Minute)
 		require.True(t, c.over())
 		require.True(t, executor.IsPermanent(c.err))
@@ -278,7 +312,7 @@ func tooLarge(t *testing.T, most int, words string) {
 	require.Len(t, batches, int(taken.Load()), "what is not taken leaves nothing")
 	for _, c := range calls {
 		c.goesOn(t)
-		require.NotEmpty(t, c.status.Ref)
+		require.NotEmpty(t, c.status().Ref)
 		c.detach(t)
 	}
 }
