@@ -38,7 +38,7 @@
 // partition, account, qos, constraint, reservation, licenses, gres, nodes, tasks,
 // exclusive (true or a text), and extraArgs, a list of further arguments of
 // sbatch, each "--name" or "--name=value". A job that asks for cores, memoryMB
-// or gpus as resources asks for those.
+// or gpus as resources asks for those, and a minimum of 0 asks for nothing.
 //
 // userID has the job run by another user, which takes root. tmpDir is where the
 // job's output goes, instead of Dir: each attempt has a file KEY.stdout and one

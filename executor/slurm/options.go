@@ -32,9 +32,9 @@ type option struct {
 
 // options that jobs, pools and [Config] may have.
 var options = []option{
-	{"minCPUs", "--cpus-per-task", count},
-	{"minMemoryMB", "--mem", megabytes},
-	{"minTmpDiskMB", "--tmp", megabytes},
+	{"minCPUs", "--cpus-per-task", least("")},
+	{"minMemoryMB", "--mem", least("M")},
+	{"minTmpDiskMB", "--tmp", least("M")},
 	{"priority", "--priority", count},
 	{"userID", "", count},
 	{"tmpDir", "", word},
@@ -171,9 +171,16 @@ func signed(v any) (string, error) {
 	return strconv.FormatInt(n, 10), err
 }
 
-func megabytes(v any) (string, error) {
-	s, err := count(v)
-	return s + "M", err
+// least takes how much is wanted at least. Nothing is nothing asked for, while "--mem=0"
+// is all the memory of a node.
+func least(unit string) func(v any) (string, error) {
+	return func(v any) (string, error) {
+		s, err := count(v)
+		if s == "0" {
+			return "", err
+		}
+		return s + unit, err
+	}
 }
 
 // word takes a text that Slurm reads. A number will do.

@@ -346,3 +346,24 @@ func TestMembersReachSlurm(t *testing.T) {
 		c.detach(t)
 	})
 }
+
+// A minimum of nothing is no minimum, whatever there is otherwise: Slurm would take
+// "--mem=0" for all the memory of a node.
+func TestMinimumOfNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		e := slurm.Unwatched(slurm.New(slurm.Config{
+			Dir: t.TempDir(), Commands: s.run,
+			Options: map[string]any{"minMemoryMB": 100, "minCPUs": 2, "minTmpDiskMB": 10},
+		}))
+		job := dag.Command("true")
+		job.Options = map[string]any{"minMemoryMB": 0, "minCPUs": "0", "minTmpDiskMB": 0.0}
+		c := begin(t, e, attempt("key", job))
+		pass(time.Second)
+		for _, arg := range s.last("sbatch") {
+			require.NotRegexp(t, "^--(mem|cpus-per-task|tmp)", arg)
+		}
+		c.detach(t)
+	})
+}
