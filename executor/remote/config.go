@@ -20,7 +20,7 @@ type Unreachable string
 
 const (
 	// Wait until the node is back, for ever if need be. Nothing ever runs twice.
-	Wait Unreachable = ""
+	Wait Unreachable = "wait"
 	// Replace them once it is certain that their leases are over and the node has
 	// stopped them: they are lost, and the runner tries again, elsewhere.
 	Replace Unreachable = "replace"
@@ -41,7 +41,7 @@ const longest = 365 * 24 * time.Hour
 type Config struct {
 	// Nodes are the runner daemons.
 	Nodes []Node
-	// OnUnreachable is Wait or Replace.
+	// OnUnreachable is Wait or Replace. "": Wait.
 	OnUnreachable Unreachable
 	// Lease is how long a daemon lets attempts go on without hearing from this
 	// executor. 0: with Replace [DefaultLease], with Wait for ever. An engine that
@@ -102,6 +102,8 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	switch c.OnUnreachable {
+	case "":
+		c.OnUnreachable = Wait
 	case Wait:
 	case Replace:
 		fill("Lease", &c.Lease, DefaultLease)

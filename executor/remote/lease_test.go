@@ -18,15 +18,17 @@ import (
 // A time-out is never proof (E3).
 func TestWaitsForEver(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d, _, c := running(t, remote.Config{Lease: time.Minute})
-		d.setSilent(true)
-		sleep(5 * time.Hour)
-		require.False(t, c.over(), "%v", c.err)
-		require.Less(t, d.count("dial"), 2*5*3600/15, "it backs off")
-		d.setSilent(false)
-		d.completes(t, c)
-	})
+	for _, wait := range []remote.Unreachable{"", remote.Wait} {
+		synctest.Test(t, func(t *testing.T) {
+			d, _, c := running(t, remote.Config{OnUnreachable: wait, Lease: time.Minute})
+			d.setSilent(true)
+			sleep(5 * time.Hour)
+			require.False(t, c.over(), "%v", c.err)
+			require.Less(t, d.count("dial"), 2*5*3600/15, "it backs off")
+			d.setSilent(false)
+			d.completes(t, c)
+		})
+	}
 }
 
 // With Replace an attempt is lost when its lease and the margins are over, counted from
