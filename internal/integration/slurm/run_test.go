@@ -58,7 +58,7 @@ func TestThousandInstances(t *testing.T) {
 	const n = 1000
 	j := newJournal(t)
 	c := cluster.config(t.TempDir())
-	c.Interval = time.Second
+	c.Interval, c.ArrayWait = time.Second, 0 // the default
 	start := time.Now()
 	r := runner.Runner{Executor: slurm.New(c)}
 	report, err := r.Run(t.Context(), j.many(n, ""))
