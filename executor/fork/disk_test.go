@@ -5,7 +5,6 @@ package fork_test
 import (
 	"crypto/rand"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -91,15 +90,11 @@ func TestWithdrawalWithoutRoom(t *testing.T) { // E3, E4
 	dir, disk := smallDisk(t)
 	e := detaching(dir)
 	run(t, e, helper("exit", "0"))
-	job := helper("exit", "3")
-	program, err := os.ReadFile(job.Command[0])
-	require.NoError(t, err)
-	_, job.Command[0] = file(t, "program", string(program), 0o700)
-	writer, err := os.OpenFile(job.Command[0], os.O_WRONLY, 0)
-	require.NoError(t, err)
+	job, writer := busy(t, 3)
 	require.NoError(t, disk.Fill())
 	a := attempt(job)
 	const longest, shortest = 64, 8
+	var err error
 	// The longest key that there is room for leaves none for another record.
 	for length := longest; ; {
 		b := *a

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -183,18 +184,26 @@ func TestExplainTellsScarcity(t *testing.T) {
 	}
 }
 
-// E4: a program that is being written (golang/go#22315).
-func TestRunOfABusyFile(t *testing.T) {
-	t.Parallel()
-	job := helper("exit", "3")
+// busy is a job whose program is being written, so that it cannot be started until the
+// writer is closed.
+func busy(t *testing.T, exit int) (job dag.Job, writer *os.File) {
+	t.Helper()
+	job = helper("exit", strconv.Itoa(exit))
 	program, err := os.ReadFile(job.Command[0])
 	require.NoError(t, err)
 	_, job.Command[0] = file(t, "program", string(program), 0o700)
-	writer, err := os.OpenFile(job.Command[0], os.O_WRONLY, 0)
+	writer, err = os.OpenFile(job.Command[0], os.O_WRONLY, 0)
 	require.NoError(t, err)
+	return job, writer
+}
+
+// E4: a program that is being written (golang/go#22315).
+func TestRunOfABusyFile(t *testing.T) {
+	t.Parallel()
+	job, writer := busy(t, 3)
 	e, a := setup(t), attempt(job)
 
-	_, err = e.Run(t.Context(), a)
+	_, err := e.Run(t.Context(), a)
 	_, notStarted := errors.AsType[*executor.NotStartedError](err)
 	require.True(t, notStarted, err)
 	require.ErrorIs(t, err, unix.ETXTBSY)

@@ -273,10 +273,7 @@ func TestEndsWithoutReport(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
-				s.says("1|RUNNING|n1|key|None")
-				c, dir := one(t, s)
-				pass(time.Second)
-				write(t, dir, "claims", "key", claimOf1)
+				c, _ := underway(t, s)
 				pass(time.Minute)
 				c.goesOn(t)
 				require.True(t, c.status().Running)
@@ -327,10 +324,7 @@ func TestStoppedByOthers(t *testing.T) {
 func stoppedByOthers(t *testing.T, how evidence.How, state, want string) {
 	t.Helper()
 	s := &script{}
-	s.says("1|RUNNING|n1|key|None")
-	c, dir := one(t, s)
-	pass(time.Second)
-	write(t, dir, "claims", "key", claimOf1)
+	c, dir := underway(t, s)
 	write(t, dir, "exits", "key", reportOf1("key", 143, string(how)))
 	s.says("1|COMPLETING|n1|key|None")
 	pass(time.Minute)
@@ -347,10 +341,7 @@ func TestCancelledInTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{}
-		s.says("1|RUNNING|n1|key|None")
-		c, dir := one(t, s)
-		pass(time.Second)
-		write(t, dir, "claims", "key", claimOf1)
+		c, _ := underway(t, s)
 		pass(time.Minute)
 		s.says("1|PENDING||key|BeginTime")
 		pass(time.Minute)

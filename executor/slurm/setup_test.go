@@ -228,6 +228,16 @@ func one(t *testing.T, s *script) (*call, string) {
 	return begin(t, e, attempt("key", dag.Command("true"))), dir
 }
 
+// underway is one whose job has begun.
+func underway(t *testing.T, s *script) (*call, string) {
+	t.Helper()
+	s.says("1|RUNNING|n1|key|None")
+	c, dir := one(t, s)
+	pass(time.Second)
+	write(t, dir, "claims", "key", claimOf1)
+	return c, dir
+}
+
 // write makes a file that a job would make.
 func write(t *testing.T, dir, kind, key, text string) {
 	t.Helper()
