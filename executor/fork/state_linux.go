@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daggy-go/daggy/internal/private"
 )
 
 // Names in the directory of a supervisor. FORMAT.md says what they are.
@@ -32,16 +34,8 @@ func makeState(dir string) (string, error) {
 	if err := os.MkdirAll(filepath.Join(dir, outputName), 0o700); err != nil {
 		return dir, err
 	}
-	var st unix.Stat_t
-	switch err := unix.Lstat(dir, &st); {
-	case err != nil:
-		return dir, &os.PathError{Op: "lstat", Path: dir, Err: err}
-	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return dir, fmt.Errorf("%s is not a directory", dir)
-	case int(st.Uid) != os.Geteuid():
-		return dir, fmt.Errorf("%s belongs to user %d", dir, st.Uid)
-	case st.Mode&0o077 != 0:
-		return dir, fmt.Errorf("%s is open to other users: chmod 700 it", dir)
+	if err := private.Dir(dir); err != nil {
+		return dir, err
 	}
 	return dir, checkFileSystem(dir)
 }

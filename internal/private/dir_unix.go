@@ -1,6 +1,6 @@
 //go:build unix
 
-package agent
+package private
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// checkPrivate refuses a directory that others may have put there, or can look into.
-func checkPrivate(dir string) error {
+// Dir refuses a directory that others may have put there, or can look into.
+func Dir(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return err
@@ -19,22 +19,21 @@ func checkPrivate(dir string) error {
 	case !mode.IsDir():
 		return fmt.Errorf("%s is not a directory", dir)
 	case ok && int(stat.Uid) != os.Geteuid():
-		return fmt.Errorf("%s belongs to user %d: choose a directory of the daemon's own", dir,
-			stat.Uid)
+		return fmt.Errorf("%s belongs to user %d: choose a directory of your own", dir, stat.Uid)
 	case mode.Perm()&0o077 != 0:
 		return fmt.Errorf("%s is open to other users: chmod 700 it", dir)
 	}
 	return nil
 }
 
-// checkClosed refuses a directory in which everybody can put something.
-func checkClosed(dir string) error {
+// Parent refuses a directory in which everybody can put something.
+func Parent(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return err
 	}
 	if info.Mode().Perm()&0o002 != 0 {
-		return fmt.Errorf("all users can write to %s: choose a directory of the daemon's own, or"+
+		return fmt.Errorf("all users can write to %s: choose a directory of your own, or"+
 			" chmod o-w it", dir)
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/daggy-go/daggy/internal/boot"
 	"github.com/daggy-go/daggy/internal/httpguard"
 	"github.com/daggy-go/daggy/internal/keyset"
+	"github.com/daggy-go/daggy/internal/private"
 )
 
 // An Agent is a runner daemon: a handler of HTTP requests, and what they have it
@@ -129,13 +130,13 @@ func (a *Agent) makeDir() (err error) {
 	for _, name := range names {
 		dir := filepath.Join(a.dir, name)
 		if err = os.MkdirAll(dir, 0o700); err == nil {
-			err = checkPrivate(dir)
+			err = private.Dir(dir)
 		}
 		if err != nil {
 			return fmt.Errorf("agent: Config.Dir: %w", err)
 		}
 	}
-	if err := checkClosed(a.dir); err != nil {
+	if err := private.Parent(a.dir); err != nil {
 		return fmt.Errorf("agent: Config.Dir: %w", err)
 	}
 	return nil
