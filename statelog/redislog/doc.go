@@ -20,8 +20,9 @@
 //
 //   - With "appendfsync always", what Append acknowledged survives a crash of the
 //     server and of its machine.
-//   - With "appendfsync everysec" it survives a crash of the server. With the
-//     machine, about the last second is lost.
+//   - With "appendfsync everysec" about the last second is lost with the machine.
+//     With the server alone nothing is, unless a sync was under way: the server
+//     writes nothing meanwhile, for up to two seconds, but acknowledges.
 //   - With snapshots alone, all since the last one is lost.
 //   - When a replica takes over, what had not reached it is lost. With
 //     [Config.Replicas], Append waits until that many replicas have it in memory.

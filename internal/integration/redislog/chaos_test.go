@@ -216,7 +216,7 @@ func TestRestoredServerIsNoticed(t *testing.T) {
 	server := servertest.StartRedis(t, servertest.AppendEverySecond...)
 	log := open(t, client(t, server.Options()), redislog.Config{NoDocuments: true})
 	fill(t, log, "run", 0, 3)
-	server.Kill(t)
+	server.Stop(t)
 	files, saved := filepath.Join(server.Dir(), "appendonlydir"), t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(saved, "copy"), os.DirFS(files)))
 	server.Start(t)

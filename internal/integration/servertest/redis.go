@@ -24,8 +24,8 @@ type Redis struct {
 var (
 	// AppendAlways syncs every command before it is answered.
 	AppendAlways = []string{"--appendonly", "yes", "--appendfsync", "always"}
-	// AppendEverySecond syncs once a second: what the last second brought can be
-	// lost with the machine, but not with the server.
+	// AppendEverySecond syncs once a second. What the last second brought can be
+	// lost with the machine, and with a server that is killed while it syncs.
 	AppendEverySecond = []string{"--appendonly", "yes", "--appendfsync", "everysec"}
 	// InMemory keeps nothing.
 	InMemory = []string{"--appendonly", "no"}
@@ -68,6 +68,12 @@ func (r *Redis) Start(tb testing.TB) {
 	client := redis.NewClient(r.Options())
 	r.await(tb, log, func(ctx context.Context) error { return client.Ping(ctx).Err() })
 	require.NoError(tb, client.Close())
+}
+
+// Stop has the server write what it has and end.
+func (r *Redis) Stop(tb testing.TB) {
+	tb.Helper()
+	r.stop(tb, syscall.SIGTERM)
 }
 
 // Kill stops the server at once, as a crash does.
