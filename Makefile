@@ -38,6 +38,7 @@ vet: ## Compile and vet for each of SYSTEMS.
 		echo "GOOS=$$os go vet $(PKG)"; \
 		GOOS=$$os go vet $(PKG); \
 	done
+	GOOS=linux go vet -tags=ownclock ./executor/remote
 	@for dir in $(NESTED); do echo "go -C $$dir vet ./..."; go -C $$dir vet ./...; done
 
 .PHONY: lint
@@ -58,7 +59,7 @@ test: setup ## Run all tests with the race detector, those that need servers too
 	done
 
 .PHONY: test-vm
-test-vm: ## Run the tests of limits in a virtual machine that has control groups v2.
+test-vm: ## Run tests in a virtual machine: of limits with control groups v2, and of the clock.
 	go -C internal/integration run ./vm
 
 .PHONY: race

@@ -55,7 +55,7 @@ func (e *Executor) run(
 	a.Report(executor.Status{Running: true, Ref: strconv.Itoa(p.pid), Node: e.place(a)})
 
 	w.exit()
-	end := time.Now()
+	end := p.start.Add(time.Since(p.start)) // also if the clock was set meanwhile
 	_, asked := stop.asked()
 	left := e.clear(p, w, stop)
 	status, usage, err := p.reap()

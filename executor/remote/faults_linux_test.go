@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,8 +71,11 @@ func disturb(t *testing.T, faults func(rng *rand.Rand, i int)) (stop func()) {
 	}
 }
 
-// runMarking runs a DAG of marking tasks while something disturbs it.
-func runMarking(t *testing.T, e *remote.Executor, faults func(rng *rand.Rand, i int)) {
+// runMarking runs a DAG of marking tasks while something disturbs it, and returns what
+// became of them.
+func runMarking(
+	t *testing.T, e *remote.Executor, faults func(rng *rand.Rand, i int),
+) []runner.TaskReport {
 	t.Helper()
 	dir := t.TempDir()
 	d := marking(dir, 48, 100*time.Millisecond)
@@ -86,6 +90,7 @@ func runMarking(t *testing.T, e *remote.Executor, faults func(rng *rand.Rand, i 
 	require.NoError(t, err)
 	require.Equal(t, len(d.Tasks), report.Counts[runner.Completed])
 	requireOnce(t, dir, d)
+	return slices.Collect(report.Tasks())
 }
 
 // Daemons that are killed and come back run everything, once.
@@ -152,11 +157,17 @@ func TestBadNetwork(t *testing.T) {
 // Attempts of an engine that was killed are found by the next one.
 func TestEngineIsKilled(t *testing.T) {
 	t.Parallel()
-	machines := []*machine{boot(t, "a", cores(3)), boot(t, "b", cores(3))}
+	killEngines(t, func() {})
+}
+
+// killEngines kills one engine after another until one completes the run. Something
+// happens between them.
+func killEngines(t *testing.T, between func()) {
+	t.Helper()
 	dir := t.TempDir()
 	urls := map[string]string{}
-	for _, m := range machines {
-		urls[m.config.Node] = m.node().URL
+	for _, name := range []string{"a", "b"} {
+		urls[name] = boot(t, name, cores(3)).node().URL
 	}
 	config, err := json.Marshal(engineConfig{Dir: dir, URLs: urls})
 	require.NoError(t, err)
@@ -176,6 +187,7 @@ func TestEngineIsKilled(t *testing.T) {
 		} else {
 			killed++
 			require.Equal(t, -1, engine.ProcessState.ExitCode(), "%v", err)
+			between()
 		}
 		require.Less(t, killed, 100)
 	}

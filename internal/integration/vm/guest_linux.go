@@ -96,6 +96,9 @@ func (p *place) run(only string) error {
 	}
 	defer p.remove()
 	for _, program := range programs {
+		if program.place != "" && program.place != p.name {
+			continue
+		}
 		began := time.Now()
 		output, code, e := p.play(dir, program, only)
 		if e == nil {

@@ -1,6 +1,6 @@
-// Command vm runs tests of limits in a virtual machine, the control groups of which
-// are of version 2 alone, with all controllers. Hardly any container, and no machine
-// that has version 1, offers these to a test.
+// Command vm runs tests in a virtual machine that no other machine offers to a test: those
+// of limits, since its control groups are of version 2 alone, with all controllers, and
+// those that set the clock.
 //
 //	make test-vm
 //
@@ -45,7 +45,9 @@ func main() {
 // A program is a test binary in the machine.
 type program struct {
 	name, pkg, run string
-	needsLimits    bool // otherwise no test is skipped where there are none
+	tags           string
+	needsLimits    bool   // otherwise no test is skipped where there are none
+	place          string // the only one for it; "": all
 }
 
 // ofFork are the tests of package fork that control groups have to do with.
@@ -53,8 +55,9 @@ const ofFork = "OutOfMemory|Memory|ForkBomb|Cores|NobodyNotices|WhatIsAsked|Whol
 	"Enforced|EngineKilled|NoGroupsAreLeft|WithoutPermission|NotedGroups|SupervisorKilled"
 
 var programs = []program{
-	{"cgroup", "./internal/cgroup", ".", false},
-	{"fork", "./executor/fork", ofFork, true},
+	{name: "cgroup", pkg: "./internal/cgroup", run: "."},
+	{name: "fork", pkg: "./executor/fork", run: ofFork, needsLimits: true},
+	{name: "clock", pkg: "./executor/remote", run: "Clock", tags: "ownclock", place: "root"},
 }
 
 // passed is the last line of a machine in which no test has failed.
@@ -144,7 +147,8 @@ func build(ctx context.Context, dir string) ([]entry, error) {
 	}
 	for _, p := range programs {
 		path := filepath.Join(dir, p.name)
-		err := compile(strings.TrimSpace(string(library)), "test", "-c", "-o", path, p.pkg)
+		err := compile(strings.TrimSpace(string(library)), "test", "-c", "-tags", p.tags, "-o", path,
+			p.pkg)
 		if err = errors.Join(err, add("tests/"+p.name, path)); err != nil {
 			return nil, err
 		}
