@@ -27,11 +27,11 @@ type Auth struct {
 	//
 	// The roles are read, submit and admin. A token is at least [MinToken] letters,
 	// digits and -._~+/=; with "sha256:" it is the hexadecimal SHA-256 of one,
-	// so that the file holds no secret. Nobody but its owner may have access to the
-	// file. It is read again within a second after it has changed; while it
-	// cannot be read or has errors, the tokens from before stay valid and the
-	// error is logged. To take a token back, remove its line; requests that are
-	// being answered go on.
+	// so that the file holds no secret. The file belongs to this user or to root, and
+	// nobody else may have access to it. It is read again within a second after it
+	// has changed; while it cannot be read or has errors, the tokens from before
+	// stay valid and the error is logged. To take a token back, remove its line;
+	// requests that are being answered go on.
 	TokenFile string
 	// Certificates are the roles of clients whose certificate a client CA has
 	// signed ([TLS].ClientCAFile), by a name in the certificate: the whole subject

@@ -26,4 +26,9 @@ func TestTokenFileOfOthers(t *testing.T) {
 	require.NoError(t, err)
 	_, err = httpguard.New(httpguard.Config{Auth: httpguard.Auth{TokenFile: t.TempDir()}})
 	require.ErrorContains(t, err, "directory")
+	if os.Geteuid() == 0 {
+		require.NoError(t, os.Chown(path, 1, -1))
+		_, err = httpguard.New(httpguard.Config{Auth: httpguard.Auth{TokenFile: path}})
+		require.ErrorContains(t, err, "belongs to user 1")
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -48,7 +49,7 @@ func readTokens(path string) (*tokens, error) {
 		return nil, fmt.Errorf("httpguard: token file: %w", err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	if err := private(f, 0o077); err != nil {
+	if err := errors.Join(private(f, 0o077), owned(f)); err != nil {
 		return nil, fmt.Errorf("httpguard: token file %s: %w", path, err)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
@@ -73,11 +74,14 @@ func parseTokens(data []byte) (*tokens, error) {
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
-		text, _, _ := strings.Cut(string(line), "#")
-		if strings.TrimSpace(text) == "" {
+		words := strings.Fields(string(line))
+		if comment := slices.IndexFunc(words, isComment); comment >= 0 {
+			words = words[:comment]
+		}
+		if len(words) == 0 {
 			continue
 		}
-		one, err := parseToken(strings.Fields(text))
+		one, err := parseToken(words)
 		if before := lines[one.hash]; err == nil && before > 0 {
 			err = fmt.Errorf("this token is on line %d already", before)
 		}
@@ -95,6 +99,8 @@ func parseTokens(data []byte) (*tokens, error) {
 	}
 	return t, errs.ErrorOrNil()
 }
+
+func isComment(word string) bool { return strings.HasPrefix(word, "#") }
 
 func parseToken(words []string) (token, error) {
 	if len(words) != 2 {

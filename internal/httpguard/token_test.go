@@ -80,6 +80,7 @@ func TestBadTokenFiles(t *testing.T) {
 		{"no role of callers", "public " + first, "read, submit or admin"},
 		{"short", "submit secret", "at least 20"},
 		{"strange", "submit " + first + "é", "characters other than"},
+		{"no comment", "submit " + first + "#2", "characters other than"},
 		{"half a hash", "submit sha256:abcd", "64"},
 		{"twice", "submit " + first + "\nread " + first, "line 1 already"},
 		{"several", "submit secret\n\nfoo bar\n", "line 3"},
