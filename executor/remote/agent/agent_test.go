@@ -446,6 +446,12 @@ func TestDrain(t *testing.T) {
 	d := boot(t, agent.Config{Executor: executor.RunFunc(h.run)})
 	require.Equal(t, http.StatusCreated, d.put(t, "s", "k", `{"job":{}}`).status)
 	l := d.hear(t, "s", "")
+	for _, body := range []string{"x", "[]", `{"until":"noon"}`} {
+		got := d.ask(t, "", http.MethodPost, wire.PathDrain, body)
+		require.Equal(t, http.StatusBadRequest, got.status, body)
+		require.Equal(t, wire.CodeMalformed, got.problem(t).Code)
+	}
+	require.Equal(t, http.StatusCreated, d.put(t, "s", "j", `{"job":{}}`).status)
 	require.Equal(t, http.StatusOK, d.ask(t, "", http.MethodPost, wire.PathDrain, "{}").status)
 	l.next(t, func(e wire.Event) bool { return e.Capacity != nil && e.Capacity.Draining })
 	got := d.put(t, "s", "x", `{"job":{}}`)
@@ -453,6 +459,7 @@ func TestDrain(t *testing.T) {
 	require.Equal(t, wire.CodeDraining, got.problem(t).Code)
 	require.Equal(t, http.StatusOK, d.put(t, "s", "k", `{"job":{}}`).status)
 	close(h.gate("k"))
+	close(h.gate("j"))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	require.NoError(t, d.Drain(ctx))

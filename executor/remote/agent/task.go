@@ -223,12 +223,16 @@ func (a *Agent) keysOf(
 
 // serveDrain answers POST /api/v1/drain.
 func (a *Agent) serveDrain(w http.ResponseWriter, r *http.Request) {
-	_, release, err := readBody(r)
+	body, release, err := readBody(r)
 	if err != nil {
 		answerUnread(w, err)
 		return
 	}
-	release()
+	defer release()
+	if err := wire.ParseNothing(body); err != nil {
+		answerProblem(w, malformed(err))
+		return
+	}
 	a.setDraining()
 	answerJSON(w, http.StatusOK, a.health())
 }

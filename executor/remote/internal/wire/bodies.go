@@ -193,6 +193,17 @@ func ParseKeys(data []byte) ([]string, error) {
 	return keys, nil
 }
 
+// ParseNothing reads a body that says nothing: it is empty, or an object without members.
+func ParseNothing(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	s := scanner{data: data}
+	var seen uint32
+	s.object("", func(name []byte) { s.known(name, "", nil, &seen) })
+	return s.end()
+}
+
 // Decode reads the body of an answer that goes through encoding/json, leniently.
 // It reads [MaxLine] bytes at most.
 func Decode(r io.Reader, v any) error {
