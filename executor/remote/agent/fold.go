@@ -57,7 +57,9 @@ func (f *fold) add(rec *statelog.Record) error {
 	case statelog.Opened:
 		return f.opened(rec)
 	case statelog.Resumed:
-		f.starts++
+		if f.starts++; f.starts > 1 { // what a journal begins with is of the boot that follows
+			f.booted(rec.Ref)
+		}
 		f.boot = rec.Ref
 	case statelog.Intent:
 		return f.claimed(rec)
@@ -84,6 +86,18 @@ func (f *fold) add(rec *statelog.Record) error {
 		return errUnknownRecord
 	}
 	return nil
+}
+
+// booted is told of which boot of the machine everything is that comes now. If it is
+// another one, the clock of leases began anew, and nobody has been heard of since.
+func (f *fold) booted(id string) {
+	if id != "" && id == f.boot {
+		return
+	}
+	clear(f.renewed)
+	for _, at := range f.entries {
+		at.contact = 0
+	}
 }
 
 func (f *fold) remove(key string) {

@@ -31,6 +31,7 @@ type fragile struct {
 	slow      atomic.Pointer[chan struct{}]
 	ahead     atomic.Bool // its clock, by an hour
 	keepsOpen atomic.Bool // runs cannot be closed
+	booted    atomic.Bool // it is of a boot of the machine before this one, which was longer
 }
 
 func (f *fragile) Append(
@@ -48,6 +49,14 @@ func (f *fragile) Append(
 	}
 	if recs[0].Kind == statelog.Closed && f.keepsOpen.Load() {
 		return 0, fmt.Errorf("write: %w", syscall.ENOSPC)
+	}
+	for i := range recs {
+		if f.booted.Load() && recs[i].Kind == statelog.Resumed {
+			recs[i].Ref = "before"
+		}
+		if f.booted.Load() && !recs[i].Start.IsZero() {
+			recs[i].Start = recs[i].Start.Add(100 * time.Hour)
+		}
 	}
 	seq, err := f.Store.Append(ctx, run, after, recs)
 	if err == nil && f.ambiguous.Swap(false) {

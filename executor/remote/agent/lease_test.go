@@ -49,6 +49,28 @@ func TestRenewal(t *testing.T) {
 	require.Equal(t, wire.StoppedLease, d.end(t, "k").Outcome.Stopped)
 }
 
+// When somebody was heard of before the machine was booted does not count afterwards, also
+// if the daemon that found that out was killed.
+func TestLeasesAfterABoot(t *testing.T) {
+	t.Parallel()
+	h := newHolder()
+	dir := t.TempDir()
+	d, disk := bootFragile(t, dir, patientExecutor{h})
+	require.Equal(t, http.StatusCreated, d.put(t, "s", "before", leased).status)
+	disk.booted.Store(true)
+	require.NoError(t, d.Rotate())
+	require.NoError(t, d.Shutdown(t.Context()))
+	d, _ = bootFragile(t, dir, patientExecutor{h})
+	require.Equal(t, http.StatusCreated, d.put(t, "s", "k", leased).status)
+	d.until(t, "k", isRunning)
+	require.NoError(t, d.Shutdown(t.Context()))
+	d, _ = bootFragile(t, dir, patientExecutor{h})
+	d.CheckLeases(agent.SinceBoot() + time.Hour)
+	for _, key := range []string{"before", "k"} {
+		require.Equal(t, wire.StoppedLease, d.end(t, key).Outcome.Stopped, key)
+	}
+}
+
 // ticketed makes a request with a ticket, and returns the one that it gets.
 func (d *daemon) ticketed(
 	tb testing.TB, ticket, method, path, body string,

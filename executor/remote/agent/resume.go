@@ -11,17 +11,12 @@ import (
 
 // restore takes over what a journal says.
 func (a *Agent) restore(f *fold) {
-	rebooted := f.boot == "" || f.boot != a.boot
+	f.booted(a.boot)
 	a.used = f.used
 	for _, key := range sortedKeys(f.entries) {
 		at := f.entries[key]
 		s := a.session(f.owners[key])
-		if !rebooted {
-			s.contact = max(s.contact, f.renewed[s.id])
-		} else {
-			// That clock began anew, and nobody has been heard of since.
-			at.contact = 0
-		}
+		s.contact = max(s.contact, f.renewed[s.id])
 		if at.open() {
 			at.room = a.allocator.Restore(a.config.Node, at.resources)
 			a.open++
