@@ -340,6 +340,10 @@ func TestEviction(t *testing.T) {
 	d = boot(t, c)
 	require.True(t, gone("a"))
 	require.True(t, gone("b"))
+	require.NoError(t, d.Rotate())
+	require.NoError(t, d.Shutdown(t.Context()))
+	d = boot(t, c)
+	require.True(t, gone("a"), "also in a journal that was begun anew")
 }
 
 // The hash is in journals, so it must never change.

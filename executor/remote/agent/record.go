@@ -114,7 +114,10 @@ const (
 // appendOutputs writes for each output a byte that says what it is, its size, and
 // the bytes themselves if it is short.
 func appendOutputs(b []byte, at *attempt) []byte {
-	if at.outputs == nil {
+	switch {
+	case at.outputs == nil && at.outcome.Gone:
+		return append(b, outputGone, 0, outputGone, 0)
+	case at.outputs == nil:
 		return append(b, outputNone, outputNone)
 	}
 	for i := range at.outputs {
