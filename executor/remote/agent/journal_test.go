@@ -302,6 +302,25 @@ func TestTheLastIsNotEvicted(t *testing.T) {
 	require.True(t, d.end(t, "a").Outcome.Gone)
 }
 
+// Nor is it when the daemon is another, and what ended before it sorts after it.
+func TestTheLastIsNotEvictedByARestart(t *testing.T) {
+	t.Parallel()
+	c := agent.Config{Dir: t.TempDir(), RetainBytes: 1, Executor: executor.RunFunc(
+		func(_ context.Context, at *executor.Attempt) (executor.Result, error) {
+			_, err := at.Stdout.Write([]byte("x" + at.Key))
+			return executor.Result{}, err
+		})}
+	d := boot(t, c)
+	for _, key := range []string{"b", "a"} {
+		require.Equal(t, http.StatusCreated, d.put(t, "s", key, `{"job":{}}`).status)
+		d.end(t, key)
+	}
+	require.NoError(t, d.Shutdown(t.Context()))
+	d = boot(t, c)
+	require.True(t, d.end(t, "b").Outcome.Gone)
+	require.Equal(t, "xa", string(d.end(t, "a").Outcome.Stdout))
+}
+
 // What nobody acknowledges goes when it is too old or too much; its exit code stays.
 func TestEviction(t *testing.T) {
 	t.Parallel()

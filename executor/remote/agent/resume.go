@@ -13,6 +13,7 @@ import (
 func (a *Agent) restore(f *fold) {
 	f.booted(a.boot)
 	a.used = f.used
+	var over []*attempt
 	for _, key := range sortedKeys(f.entries) {
 		at := f.entries[key]
 		s := a.session(f.owners[key])
@@ -26,8 +27,13 @@ func (a *Agent) restore(f *fold) {
 		a.touch(at)
 		if at.phase == ended {
 			a.ended++
-			a.keep(at)
+			over = append(over, at)
 		}
+	}
+	// What ended first goes first.
+	slices.SortStableFunc(over, func(x, y *attempt) int { return x.endedAt.Compare(y.endedAt) })
+	for _, at := range over {
+		a.keep(at)
 	}
 	a.mayForget(sortedKeys(f.owed))
 }
