@@ -28,6 +28,16 @@ type acking struct {
 	at   time.Time     // not before
 }
 
+// owe has keys acknowledged, unless the node is gone: then nobody has to know any more.
+// mu is held.
+func (n *node) owe(a *acking) {
+	if n.gone {
+		a.told()
+		return
+	}
+	n.acks = append(n.acks, a)
+}
+
 // told lets who waits go on. mu of the node is held.
 func (a *acking) told() {
 	if a.done != nil {
@@ -44,7 +54,7 @@ func (e *Executor) Forget(ctx context.Context, keys ...string) error {
 	for n, keys := range e.whose(keys) {
 		n.mu.Lock()
 		done := make(chan struct{})
-		n.acks = append(n.acks, &acking{keys: keys, done: done})
+		n.owe(&acking{keys: keys, done: done})
 		if n.up && n.failures == 0 {
 			waiting[n] = done
 		}
@@ -123,7 +133,7 @@ func (n *node) acknowledge(batch []*acking, keys []string) task {
 			a.told()
 		}
 		if len(open) > 0 {
-			n.acks = append(n.acks, &acking{keys: open, at: time.Now().Add(ackAgain)})
+			n.owe(&acking{keys: open, at: time.Now().Add(ackAgain)})
 		}
 		n.maybeLeave()
 	}

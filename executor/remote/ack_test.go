@@ -81,6 +81,43 @@ func TestForgetOfANodeThatGoes(t *testing.T) {
 	}
 }
 
+// A node that is gone leaves, and can be added again, whatever is forgotten while others
+// still learn that it is gone.
+func TestForgetWhileANodeGoes(t *testing.T) {
+	t.Parallel()
+	for name, ephemeral := range map[string]bool{"with journals": false, "without": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newDaemon(t, "a")
+				e := open(t, remote.Config{Ephemeral: ephemeral}, a)
+				first := start(t, e, "a", "k1")
+				busy := make(chan struct{})
+				second := start(t, e, "a", "k2", func(c *call) {
+					c.OnReport = func(s executor.Status) {
+						if s.Reason != "" {
+							<-busy
+						}
+					}
+				})
+				synctest.Wait()
+				a.leaves()
+				synctest.Wait()
+				e.Gone("a")
+				<-first.done
+				isLost(t, first.err)
+				require.NoError(t, e.Forget(t.Context(), "k1"))
+				close(busy)
+				<-second.done
+				isLost(t, second.err)
+				synctest.Wait()
+				require.Empty(t, e.Nodes())
+				require.NoError(t, e.Add(a.node()))
+			})
+		})
+	}
+}
+
 // All of many keys are acknowledged, although some have not ended.
 func TestForgetMany(t *testing.T) {
 	t.Parallel()

@@ -134,7 +134,7 @@ func (w *waiter) leave() {
 	delete(n.entries, w.key)
 	n.detached = n.detached || !w.over && !w.unsent()
 	if n.config.Ephemeral && w.over && !w.unsent() {
-		n.acks = append(n.acks, &acking{keys: []string{w.key}})
+		n.owe(&acking{keys: []string{w.key}})
 		n.wake()
 	}
 	n.maybeLeave()
