@@ -89,16 +89,18 @@ func (n *node) says(text string) error { return fmt.Errorf("remote: node %q: %s"
 // usualBody is what most submissions have room in.
 const usualBody = 320
 
-// join registers a call of Run. closing: the key is to be closed.
+// join registers a call of Run that is expected. closing: the key is to be closed.
 func (n *node) join(a *executor.Attempt, sub *wire.Submission, closing bool) (*waiter, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.coming--
 	e := n.entries[a.Key]
 	if e == nil {
 		journal, boot, ref := splitRef(a.Ref)
 		sub.Ref, sub.Resumed = ref, false // see entry.submission
 		body, err := sub.Append(make([]byte, 0, usualBody))
 		if err != nil {
+			n.maybeLeave()
 			return nil, executor.Permanent(fmt.Errorf("remote: %w", err))
 		}
 		e = &entry{key: a.Key, body: append(body, '\n'), resume: a.Resumed, born: time.Now()}

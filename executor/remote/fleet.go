@@ -43,16 +43,25 @@ func (n *node) taken() error {
 		return fmt.Errorf("remote: there is a node called %q; remove it first", n.name)
 	}
 	return fmt.Errorf("remote: node %q was removed, and has not left yet (open attempts: %d,"+
-		" acknowledgements to be made: %d); add it when it has", n.name, len(n.entries),
-		len(n.acks))
+		" acknowledgements to be made: %d); add it when it has", n.name,
+		len(n.entries)+n.coming, len(n.acks))
 }
 
-// inFleet reports whether the node has a daemon to talk to.
-func (n *node) inFleet() bool {
+// expect has the node stay until another attempt has joined it. It reports false if the
+// attempt would be a new one, and there is no daemon to talk to.
+func (n *node) expect(resumed bool) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.endpoint != nil
+	if n.endpoint == nil && !resumed {
+		return false
+	}
+	n.coming++
+	return true
 }
+
+// empty reports whether nothing is open on the node, nor about to be. mu of the node is
+// held.
+func (n *node) empty() bool { return len(n.entries)+n.coming == 0 }
 
 // add needs mu, except within New.
 func (e *Executor) add(name string, p *endpoint) {
@@ -144,7 +153,7 @@ func (e *Executor) Gone(name string) {
 // maybeLeave takes a node out that was removed, when nothing is open there. mu of the
 // node is held.
 func (n *node) maybeLeave() {
-	if !n.removed || n.endpoint == nil || len(n.entries) > 0 || len(n.acks) > 0 {
+	if !n.removed || n.endpoint == nil || !n.empty() || len(n.acks) > 0 {
 		return
 	}
 	n.allocator.Remove(n.name)
@@ -157,7 +166,7 @@ func (e *Executor) sweep() {
 	maps.DeleteFunc(e.nodes, func(_ string, n *node) bool {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		return n.endpoint == nil && len(n.entries) == 0 && !n.gone
+		return n.endpoint == nil && n.empty() && !n.gone
 	})
 	maps.DeleteFunc(e.kept, func(_ string, n *node) bool { return e.nodes[n.name] != n })
 }

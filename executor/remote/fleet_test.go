@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/daggy-go/daggy/capacity"
+	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/remote"
 	"github.com/daggy-go/daggy/executor/remote/internal/wire"
 )
@@ -188,6 +190,45 @@ func TestRemovedNodesStayAway(t *testing.T) {
 			require.Empty(t, e.Allocator().Nodes())
 			require.NoError(t, e.Add(a.node()))
 		}
+	})
+}
+
+// A node that leaves while a call of Run is on its way to it waits for that.
+func TestNodeLeavesDuringRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newDaemon(t, "a"), newDaemon(t, "b")
+		e := open(t, remote.Config{}, a)
+		synctest.Wait()
+		job := dag.Command("true")
+		join, err := e.Begin(&executor.Attempt{Key: "k1", Node: "a", Job: job})
+		require.NoError(t, err)
+		require.True(t, e.Remove("a"))
+		leave, err := join()
+		require.NoError(t, err)
+		synctest.Wait()
+		require.True(t, a.knows("k1"))
+		leave()
+		require.Empty(t, e.Nodes())
+
+		// One that is not in the fleet, and comes.
+		join, err = e.Begin(&executor.Attempt{Key: "k2", Node: "b", Job: job, Resumed: true})
+		require.NoError(t, err)
+		require.NoError(t, e.Add(a.node()))
+		leave, err = join()
+		require.NoError(t, err)
+		require.NoError(t, e.Add(b.node()))
+		synctest.Wait()
+		require.True(t, b.knows("k2"))
+		leave()
+
+		// What JSON cannot hold keeps no node.
+		join, err = e.Begin(&executor.Attempt{Key: "k3", Node: "a", Job: dag.Command("\xff")})
+		require.NoError(t, err)
+		require.True(t, e.Remove("a"))
+		_, err = join()
+		require.Error(t, err)
+		require.Len(t, e.Nodes(), 1)
 	})
 }
 

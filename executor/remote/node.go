@@ -26,6 +26,7 @@ type node struct {
 	mu       sync.Mutex // guards the following
 	endpoint *endpoint  // nil: the node is not in the fleet, and may come
 	entries  map[string]*entry
+	coming   int // calls of Run that are about to have an entry
 
 	up     bool                    // the stream is there
 	hangUp context.CancelCauseFunc // ends it

@@ -47,8 +47,9 @@ func (e *Executor) detaches(ctx context.Context) bool {
 	return e.Durable() && errors.Is(context.Cause(ctx), executor.ErrDetach)
 }
 
-// nodeFor returns the node of an attempt, and notes that it is there. What may have
-// been started on a node that is not in the fleet has to wait for it.
+// nodeFor returns the node of an attempt, which stays until that has joined it, and notes
+// that it is there. What may have been started on a node that is not in the fleet has to
+// wait for it.
 func (e *Executor) nodeFor(a *executor.Attempt) (*node, error) {
 	if err := wire.CheckKey(a.Key); err != nil {
 		return nil, executor.Permanent(fmt.Errorf("remote: key %q: %w", a.Key, err))
@@ -69,12 +70,12 @@ func (e *Executor) nodeFor(a *executor.Attempt) (*node, error) {
 		}
 	}
 	n := e.nodes[name]
-	switch {
-	case n == nil && a.Resumed:
+	if n == nil && a.Resumed {
 		n = newNode(e, name)
 		n.why = "it is not in the fleet; add it, or say that it is gone"
 		e.nodes[name] = n
-	case n == nil || !a.Resumed && !n.inFleet():
+	}
+	if n == nil || !n.expect(a.Resumed) {
 		// It left between the lease and now.
 		return nil, &executor.LostError{Err: fmt.Errorf(
 			"remote: node %q: never sent: it is not in the fleet", name)}
