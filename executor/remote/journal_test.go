@@ -37,6 +37,41 @@ func TestDaemonRestarts(t *testing.T) {
 	})
 }
 
+// An answer that was under way when the daemon ended says nothing of the one after it, whose
+// revisions begin anew.
+func TestAnswerOfTheDaemonBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, _, c := running(t, remote.Config{})
+		arrive := make(chan struct{})
+		d.set(func() {
+			d.rev = 1000
+			d.alter("k1", func(*task) {})
+			late := d.tasks["k1"].state
+			d.between = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Method != http.MethodDelete {
+					return false
+				}
+				<-arrive
+				d.set(func() { d.between = nil })
+				d.write(w, &late)
+				return true
+			}
+		})
+		c.cancel(context.Canceled)
+		synctest.Wait()
+		d.set(func() {
+			d.health.Start, d.rev = "s2", 0
+			d.alter("k1", func(*task) {})
+		})
+		sleep(time.Second)
+		close(arrive)
+		sleep(time.Minute)
+		require.True(t, c.over())
+		require.Equal(t, 7, c.result.ExitCode)
+	})
+}
+
 // A daemon that has lost its journal would start everything anew.
 func TestJournalIsLost(t *testing.T) {
 	t.Parallel()

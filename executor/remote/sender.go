@@ -217,15 +217,23 @@ func (n *node) askClose(ctx context.Context, p peer, e *entry) error {
 }
 
 func (n *node) askState(ctx context.Context, p peer, method, path string) error {
+	n.mu.Lock()
+	start := n.start
+	n.mu.Unlock()
 	var st wire.State
 	if err := n.fetch(ctx, p, request{method: method, path: path}, &st); err != nil {
 		return err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.start != start {
+		return errStale // and revisions have begun anew
+	}
 	n.take(&st)
 	return nil
 }
+
+var errStale = errors.New("the daemon that answers has ended")
 
 // duePoll returns an entry that no stream tells of, if it is time to ask.
 func (n *node) duePoll(until func(time.Time) bool) *entry {
