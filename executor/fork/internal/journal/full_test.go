@@ -2,6 +2,7 @@ package journal
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -86,6 +87,36 @@ func TestNewFile(t *testing.T) {
 	j, err = Open(dir, Boot{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "c"}, j.Claimed())
+	require.NoError(t, j.Close())
+}
+
+// An outcome is found in a file that is written anew just before it.
+func TestOutcomeAfterRewrite(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	j, err := Open(dir, Boot{})
+	require.NoError(t, err)
+	for _, key := range []string{"a", "b"} {
+		_, err := j.Claim(key, 0)
+		require.NoError(t, err)
+	}
+	var o wire.Outcome
+	outcome, err := o.Append(nil)
+	require.NoError(t, err)
+	for j.size <= rewriteAt {
+		require.NoError(t, j.Lose("b", strings.Repeat("x", maxRecord/2)))
+	}
+	require.NoError(t, j.End("a", outcome))
+	require.Less(t, j.size, int64(maxRecord))
+	got, err := j.Outcome("a")
+	require.NoError(t, err)
+	require.Equal(t, outcome, got)
+	require.NoError(t, j.Close())
+	j, err = Open(dir, Boot{})
+	require.NoError(t, err)
+	got, err = j.Outcome("a")
+	require.NoError(t, err)
+	require.Equal(t, outcome, got)
 	require.NoError(t, j.Close())
 }
 

@@ -228,10 +228,10 @@ func (j *Journal) saveAll() error {
 
 // save writes an outcome.
 func (j *Journal) save(key string, e *Entry) error {
+	size := len(e.unsaved) // none is left if the file is written anew before
 	if err := j.add(kindEnded, append(wire.AppendString(nil, key), e.unsaved...)); err != nil {
 		return err
 	}
-	size := len(e.unsaved)
 	e.at, e.unsaved = extent{j.size - int64(size), size}, nil
 	delete(j.unsaved, key)
 	return nil
