@@ -45,11 +45,12 @@ func (n *node) lostAt() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	heard := n.endpoint.lastHeard()
-	if heard.IsZero() {
+	stop, known := n.health.StopTime()
+	if heard.IsZero() || !known {
 		return time.Time{}, false
 	}
 	lease := n.config.Lease
-	return heard.Add(lease + lease/10 + n.health.StopTime() + n.config.Margin), true
+	return heard.Add(lease + lease/10 + stop + n.config.Margin), true
 }
 
 func later(a, b time.Time) time.Time {

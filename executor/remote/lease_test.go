@@ -83,6 +83,37 @@ func TestNoProofWithoutKeeper(t *testing.T) {
 	})
 }
 
+// What may take days to stop is not lost before they are over, and not at all if that is
+// not known.
+func TestLongStopTime(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		stop time.Duration
+		lost bool
+	}{
+		"days":      {48 * time.Hour, true},
+		"not known": {0, false},
+		"for ever":  {1<<63 - 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := newDaemon(t, "a")
+				d.health.StopSeconds = test.stop.Seconds()
+				e := open(t, remote.Config{OnUnreachable: remote.Replace}, d)
+				c := start(t, e, "a", "k1")
+				synctest.Wait()
+				d.setSilent(true)
+				sleep(48 * time.Hour)
+				require.False(t, c.over())
+				sleep(time.Hour)
+				require.Equal(t, test.lost, c.over())
+				d.setSilent(false)
+			})
+		})
+	}
+}
+
 // What another engine may have renewed is not lost by this one's clock.
 func TestResumedAttemptsWaitForTheirNode(t *testing.T) {
 	t.Parallel()

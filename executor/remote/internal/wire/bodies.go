@@ -27,11 +27,9 @@ type Problem struct {
 }
 
 // Retry is RetryAfter as a duration, at most a day.
-func (p *Problem) Retry() time.Duration { return atMostADay(p.RetryAfter) }
-
-func atMostADay(seconds float64) time.Duration {
+func (p *Problem) Retry() time.Duration {
 	const most = float64(24 * time.Hour)
-	return time.Duration(max(0, min(seconds*float64(time.Second), most)))
+	return time.Duration(max(0, min(p.RetryAfter*float64(time.Second), most)))
 }
 
 // An Answer is a line of the answer to a batch of submissions: what the answer to
@@ -162,8 +160,15 @@ type Health struct {
 	Capacity Capacity `json:"capacity"`
 }
 
-// StopTime is StopSeconds as a duration, at most a day.
-func (h *Health) StopTime() time.Duration { return atMostADay(h.StopSeconds) }
+// StopTime is StopSeconds as a duration. It is not known if there are none, or more of
+// them than a year has.
+func (h *Health) StopTime() (d time.Duration, known bool) {
+	const most = 365 * 24 * time.Hour
+	if !(h.StopSeconds > 0 && h.StopSeconds <= most.Seconds()) {
+		return 0, false
+	}
+	return time.Duration(h.StopSeconds * float64(time.Second)), true
+}
 
 var keysMembers = []string{"keys"}
 
