@@ -3,6 +3,7 @@
 package fork_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"strings"
@@ -49,6 +50,26 @@ func TestSupervisorWithoutRoom(t *testing.T) {
 	r, err := e.Run(t.Context(), a)
 	require.NoError(t, err)
 	require.Equal(t, 3, r.ExitCode)
+}
+
+// E4: what may run is not said to be not started, because nobody can be asked for want of
+// room.
+func TestNobodyToAskWithoutRoom(t *testing.T) {
+	t.Parallel()
+	dir, disk := smallDisk(t)
+	e := detaching(dir)
+	require.NoError(t, disk.Fill())
+	ctx, cancel := context.WithCancel(t.Context())
+	a := resumed(attempt(helper("exit", "3")))
+	a.OnReport = func(s executor.Status) {
+		if strings.Contains(s.Reason, "is not known") {
+			cancel() // else it would wait until there is room
+		}
+	}
+	_, err := e.Run(ctx, a)
+	require.ErrorContains(t, err, "no space left")
+	_, notStarted := errors.AsType[*executor.NotStartedError](err)
+	require.False(t, notStarted, "%v", err)
 }
 
 // What ends while there is no room and no engine is known to the next engine, however
