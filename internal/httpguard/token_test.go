@@ -185,6 +185,31 @@ func TestTokensOfTheSameMoment(t *testing.T) {
 	})
 }
 
+// A file that could not be read is tried again, also if nothing tells that it can be now:
+// not its time, nor its length, as after a chown, or when there are descriptors again.
+func TestTokensAfterAnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, log, path, err := tokenGuard(t, "submit "+first+"\n")
+		require.NoError(t, err)
+		write := func(text string) {
+			writeTokens(t, path, text)
+			old := time.Now().Add(-time.Hour)
+			require.NoError(t, os.Chtimes(path, time.Time{}, old.Truncate(time.Hour)))
+		}
+		write("sumbit " + second + "\n")
+		for range 5 {
+			<-time.After(time.Second)
+			require.Equal(t, http.StatusOK, try(g, first))
+		}
+		require.Len(t, errorsIn(log), 1)
+		write("submit " + second + "\n")
+		<-time.After(time.Second)
+		require.Equal(t, http.StatusOK, try(g, second))
+		require.Equal(t, http.StatusUnauthorized, try(g, first))
+	})
+}
+
 func TestReloadIsAtOnce(t *testing.T) {
 	t.Parallel()
 	g, _, path, err := tokenGuard(t, "submit "+first+"\n")

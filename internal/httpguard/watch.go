@@ -29,6 +29,7 @@ type watched[T any] struct {
 
 	mu     sync.Mutex    // one reads at a time
 	states []os.FileInfo // guarded by mu, as of the last attempt to load
+	failed bool          // guarded by mu, as that attempt did
 	at     time.Time     // guarded by mu, of that attempt
 	said   string        // guarded by mu, the error that was logged
 }
@@ -61,7 +62,8 @@ func (w *watched[T]) look() {
 		return
 	}
 	defer w.mu.Unlock()
-	if !w.changed() {
+	// What kept them from being read need not show in them.
+	if !w.failed && !w.changed() {
 		return
 	}
 	err := w.read()
@@ -103,7 +105,7 @@ func (w *watched[T]) changed() bool {
 func (w *watched[T]) read() error {
 	w.at, w.states = time.Now(), w.stat()
 	loaded, err := w.load()
-	if err != nil {
+	if w.failed = err != nil; w.failed {
 		return err
 	}
 	w.current.Store(loaded)
