@@ -48,6 +48,22 @@ func (a *Agent) Rotate() error {
 	return j.rotate(j.snapshot())
 }
 
+// Renew begins the journal anew if most of it is of no use, however short it is.
+func (a *Agent) Renew() {
+	j := a.journal
+	j.turn <- struct{}{}
+	defer func() { <-j.turn }()
+	j.renew(0)
+}
+
+// Records is how many records the journal has.
+func (a *Agent) Records() uint64 {
+	j := a.journal
+	j.turn <- struct{}{}
+	defer func() { <-j.turn }()
+	return j.after
+}
+
 // Evict looks for what is too old at a time.
 func (a *Agent) Evict(now time.Time) { a.evictOld(now) }
 

@@ -58,6 +58,7 @@ type journal struct {
 	run    string // where it is in the log
 	after  uint64
 	opened time.Time         // by the record that the run begins with
+	least  uint64            // it is not begun anew before it has so many records
 	owed   []statelog.Record // that could not be written, and have to be
 
 	mu      sync.Mutex // guards the following
@@ -162,7 +163,7 @@ func (j *journal) turnOver() (closing bool) {
 	if f != nil {
 		j.fly(f)
 		if f.err == nil && !closing {
-			j.renew()
+			j.renew(leastRenewed)
 		}
 	}
 	// There is no later for what could not be written at the end.
@@ -292,14 +293,20 @@ func (j *journal) failed(f *flight, recs []statelog.Record, err error) {
 	time.AfterFunc(retryTime, j.due)
 }
 
-// renew begins the journal anew when most of it is of no use any more.
-func (j *journal) renew() {
-	const least = 100_000
-	if j.after < least || j.after < uint64(4*j.live()) {
+// leastRenewed is how many records a journal has that is begun anew.
+const leastRenewed = 100_000
+
+// renew begins the journal anew when it has so many records, and most of it is of no use
+// any more.
+func (j *journal) renew(least uint64) {
+	if j.after < max(least, j.least) || j.after < uint64(4*j.live()) {
 		return
 	}
-	if err := j.rotate(j.snapshot()); err != nil {
-		// It goes on as it is.
+	err := j.rotate(j.snapshot())
+	j.least = 0
+	if err != nil {
+		// It goes on as it is, and for a while: to try takes long.
+		j.least = 2 * j.after
 		j.logger.Warn("the journal cannot be begun anew", slog.Any("err", err))
 	}
 }

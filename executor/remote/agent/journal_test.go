@@ -31,6 +31,8 @@ type fragile struct {
 	slow      atomic.Pointer[chan struct{}]
 	ahead     atomic.Bool // its clock, by an hour
 	keepsOpen atomic.Bool // runs cannot be closed
+	narrow    atomic.Bool // there is no room to begin anew
+	begun     atomic.Int32
 	booted    atomic.Bool // it is of a boot of the machine before this one, which was longer
 }
 
@@ -46,6 +48,12 @@ func (f *fragile) Append(
 	}
 	if recs[0].Kind == statelog.Opened && f.ahead.Load() {
 		recs[0].Time = recs[0].Time.Add(time.Hour)
+	}
+	if recs[0].Kind == statelog.Opened {
+		f.begun.Add(1)
+		if f.narrow.Load() {
+			return 0, fmt.Errorf("write: %w", syscall.ENOSPC)
+		}
 	}
 	if recs[0].Kind == statelog.Closed && f.keepsOpen.Load() {
 		return 0, fmt.Errorf("write: %w", syscall.ENOSPC)
@@ -239,6 +247,34 @@ func TestRotationAfterAStepOfTheClock(t *testing.T) {
 	d, _ = bootFragile(t, dir, executor.RunFunc(h.run))
 	require.Equal(t, http.StatusOK, d.put(t, "s", "k", `{"job":{}}`).status)
 	require.Equal(t, 1, h.started("k"))
+}
+
+// A journal that cannot be begun anew, for want of room, is not tried again with each
+// flight: that takes as long as everything that is known is long.
+func TestRotationWithoutRoom(t *testing.T) {
+	t.Parallel()
+	d, disk := bootFragile(t, t.TempDir(), executor.RunFunc(nothing))
+	use := func(from, to int) {
+		for i := from; i < to; i++ {
+			key := fmt.Sprintf("r-0-%d-1", i)
+			require.Equal(t, http.StatusCreated, d.put(t, "s", key, `{"job":{}}`).status)
+			d.end(t, key)
+			keys := fmt.Sprintf(`{"keys":[%q,"x-%d"]}`, key, i)
+			require.Equal(t, http.StatusOK, d.ask(t, "s", http.MethodPost, wire.PathAck, keys).status)
+			d.Renew()
+		}
+	}
+	before := disk.begun.Load()
+	disk.narrow.Store(true)
+	const least = 30 // acknowledgements until most is of no use
+	use(0, least)
+	require.Positive(t, disk.begun.Load()-before)
+	require.Less(t, disk.begun.Load()-before, int32(5))
+	disk.narrow.Store(false)
+	for i := least; d.Records() > least; i++ {
+		require.Less(t, i, 10*least)
+		use(i, i+1)
+	}
 }
 
 // A journal that was begun anew says the same.
