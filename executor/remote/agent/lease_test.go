@@ -49,6 +49,33 @@ func TestRenewal(t *testing.T) {
 	require.Equal(t, wire.StoppedLease, d.end(t, "k").Outcome.Stopped)
 }
 
+// A submission renews what the session has, also if it is refused: a client that submits
+// something need not renew besides.
+func TestRefusalsRenew(t *testing.T) {
+	t.Parallel()
+	const huge = `{"leaseSeconds":3600,"job":{"resources":{"cores":1001}}}`
+	for name, refuse := range map[string]func(*daemon) answer{
+		"one": func(d *daemon) answer { return d.put(t, "s", "huge", huge) },
+		"many": func(d *daemon) answer {
+			return d.ask(t, "s", http.MethodPost, wire.PathTasks, `{"key":"huge",`+huge[1:]+"\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHolder()
+			d := boot(t, agent.Config{Executor: executor.RunFunc(h.run)})
+			require.Equal(t, http.StatusCreated, d.put(t, "s", "k", leased).status)
+			d.until(t, "k", isRunning)
+			before := agent.SinceBoot()
+			require.Contains(t, string(refuse(d).body), wire.CodeNever)
+			d.CheckLeases(before + time.Hour)
+			st := d.ask(t, "", http.MethodGet, wire.PathTask+"k", "").state(t)
+			require.Equal(t, wire.Running, st.State)
+			require.False(t, st.Stopping)
+		})
+	}
+}
+
 // When somebody was heard of before the machine was booted does not count afterwards, also
 // if the daemon that found that out was killed.
 func TestLeasesAfterABoot(t *testing.T) {

@@ -40,6 +40,7 @@ const (
 
 // submit takes a submission.
 func (a *Agent) submit(sub *wire.Submission, by caller) verdict {
+	seen := a.seen(sub.Key, by)
 	if err := checkResources(sub.Job.Resources); err != nil {
 		return refused(http.StatusUnprocessableEntity, wire.CodeInvalid, err.Error())
 	}
@@ -47,7 +48,7 @@ func (a *Agent) submit(sub *wire.Submission, by caller) verdict {
 	if err != nil {
 		return refused(http.StatusUnprocessableEntity, wire.CodeInvalid, err.Error())
 	}
-	if !a.seen(sub.Key) {
+	if !seen {
 		// Not under the lock: it is the executor's code.
 		if err := a.executor.Validate(sub.Job); err != nil {
 			return refused(http.StatusUnprocessableEntity, wire.CodeInvalid, err.Error())
@@ -78,10 +79,12 @@ func (a *Agent) submit(sub *wire.Submission, by caller) verdict {
 	return a.again(at, sub, by)
 }
 
-// seen reports whether a key is known, so that it is not about to be claimed.
-func (a *Agent) seen(key string) bool {
+// seen reports whether a key is known, so that it is not about to be claimed. Whatever
+// becomes of the submission, it renews.
+func (a *Agent) seen(key string, by caller) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.hear(by)
 	return a.attempts[key] != nil || a.used.Has(key)
 }
 
