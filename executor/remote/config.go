@@ -46,7 +46,7 @@ type Config struct {
 	// Lease is how long a daemon lets attempts go on without hearing from this
 	// executor. 0: with Replace [DefaultLease], with Wait for ever. An engine that
 	// is away for longer finds its attempts stopped, and so lost. It is renewed
-	// after a third of it, so that one or two lost renewals do no harm. A second at
+	// after a sixth of it, so that one or two lost renewals do no harm. A second at
 	// least, a year at most.
 	Lease time.Duration
 	// Margin is added to the lease and a tenth of it, with Replace, before anything

@@ -80,7 +80,7 @@ func (n *node) submit(ctx context.Context, now time.Time) task {
 		c = &conversation{until: now.Add(talkTime)}
 		if n.config.Lease > 0 {
 			c.until = now.Add(min(talkTime, n.config.Lease/3))
-			n.renewAt = now.Add(n.config.Lease / 3) // its beginning renews
+			n.renewAt = now.Add(n.renewEvery()) // its beginning renews
 		}
 		c.reader, c.writer = io.Pipe()
 		ctx, c.cancel = context.WithCancelCause(ctx)

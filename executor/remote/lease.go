@@ -60,9 +60,14 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// renewEvery is how long after a renewal the next is due. A lease counts from the ticket
+// that comes with it, which is that of the one before, and one that is lost takes as long
+// again: so three parts of a lease are over when the next is there.
+func (e *Executor) renewEvery() time.Duration { return e.config.Lease / 6 }
+
 // keepAlive renews leases, whatever the sender waits for.
 func (n *node) keepAlive(ctx context.Context, p *endpoint) {
-	timer := time.NewTimer(n.config.Lease / 3)
+	timer := time.NewTimer(n.renewEvery())
 	defer timer.Stop()
 	for {
 		select {
@@ -75,6 +80,7 @@ func (n *node) keepAlive(ctx context.Context, p *endpoint) {
 			if err := n.renew(ctx, peer{p, journal}); ctx.Err() == nil {
 				n.finished(definite(err))
 			}
+			wait = 0 // it took a while
 		}
 		timer.Reset(wait)
 	}
@@ -88,10 +94,10 @@ func (n *node) renewal(now time.Time) (due bool, journal string, wait time.Durat
 	next := later(n.renewAt, n.retryAt)
 	switch {
 	case !n.up || len(n.entries) == 0 && !n.detached:
-		next = now.Add(n.config.Lease / 3)
+		next = now.Add(n.renewEvery())
 	case !next.After(now):
 		due = true
-		next = now.Add(n.config.Lease / 3)
+		next = now.Add(n.renewEvery())
 		n.renewAt = next
 	}
 	return due, n.health.Journal, next.Sub(now)
@@ -100,7 +106,7 @@ func (n *node) renewal(now time.Time) (due bool, journal string, wait time.Durat
 // renew renews the leases of all attempts at once.
 func (n *node) renew(ctx context.Context, p peer) error {
 	// The next is due after as long.
-	ctx, cancel := context.WithTimeout(ctx, max(time.Second, n.config.Lease/3))
+	ctx, cancel := context.WithTimeout(ctx, max(time.Second, n.renewEvery()))
 	defer cancel()
 	return p.fetch(ctx, request{
 		method: http.MethodPost, path: wire.PathRenew, body: []byte("{}"),

@@ -3,7 +3,11 @@ package remote_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,8 +196,8 @@ func TestRenewalsAreForAll(t *testing.T) {
 		synctest.Wait()
 		before := len(d.log())
 		sleep(10 * time.Minute)
-		require.InDelta(t, 60, d.count("POST /api/v1/renew"), 2)
-		require.InDelta(t, 60, len(d.log())-before, 2, "%v", d.log()[before:])
+		require.InDelta(t, 120, d.count("POST /api/v1/renew"), 2)
+		require.InDelta(t, 120, len(d.log())-before, 2, "%v", d.log()[before:])
 		for i := range 200 {
 			d.ends(fmt.Sprint("k", i), wire.Outcome{Inline: true})
 		}
@@ -202,6 +206,49 @@ func TestRenewalsAreForAll(t *testing.T) {
 		sleep(10 * time.Minute)
 		require.LessOrEqual(t, d.count("POST /api/v1/renew"), before+1, "nothing is open")
 	})
+}
+
+// A renewal that is lost does no harm: a lease counts from the ticket that comes with the
+// next, which is older than that.
+func TestLostRenewals(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(r *http.Request){
+		"broken off": func(*http.Request) { panic(http.ErrAbortHandler) },
+		"silent": func(r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d, _, c := running(t, remote.Config{Lease: time.Minute})
+				var heard atomic.Int64 // from when leases count
+				var lost atomic.Bool
+				heard.Store(time.Now().UnixNano())
+				d.set(func() {
+					d.between = func(_ http.ResponseWriter, r *http.Request) bool {
+						if r.URL.Path == wire.PathRenew && lost.Swap(false) {
+							lose(r)
+							return true
+						}
+						text := strings.TrimPrefix(r.Header.Get(wire.HeaderTicket), "t-")
+						at, _ := strconv.ParseInt(text, 10, 64)
+						heard.Store(max(at, heard.Load()))
+						return false
+					}
+				})
+				for i := range 600 {
+					if i%200 == 100 {
+						lost.Store(true)
+					}
+					sleep(time.Second)
+					require.Less(t, time.Since(time.Unix(0, heard.Load())), time.Minute)
+				}
+				d.completes(t, c)
+			})
+		})
+	}
 }
 
 // Leases are renewed although the daemon takes its time for something else, or short
