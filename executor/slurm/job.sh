@@ -150,7 +150,11 @@ while :; do
 	heard=
 	wait "$pid"
 	code=$?
-	[ -n "$heard" ] || break
+	[ -z "$heard" ] || continue
+	# With job control a command that was stopped, by "scontrol suspend" for example,
+	# has wait return too.
+	kill -0 "$pid" 2>/dev/null || break
+	sleep 1
 done
 
 # What it left behind does not outlive it.

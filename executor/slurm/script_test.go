@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -96,6 +97,39 @@ func TestScriptIsKilledAnywhere(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d had reported", good, n)
+}
+
+// A command that was stopped, as "scontrol suspend" does, is not over.
+func TestStoppedForAWhile(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	e := slurm.New(c.config(t.TempDir()))
+	file := filepath.Join(t.TempDir(), "pid")
+	a := attempt("stopped", dag.Command("sh", "-c", `echo $$ >"$1"; kill -STOP $$; exit 3`,
+		"sh", file))
+	type outcome struct {
+		res executor.Result
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		o.res, o.err = e.Run(t.Context(), a)
+		done <- o
+	}()
+	var pid int
+	require.Eventually(t, func() bool {
+		b, _ := os.ReadFile(file)
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+		stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+		return pid > 0 && strings.Contains(string(stat), ") T ")
+	}, time.Minute, time.Millisecond)
+	timer := time.NewTimer(300 * time.Millisecond)
+	<-timer.C
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	o := <-done
+	require.NoError(t, o.err)
+	require.Equal(t, 3, o.res.ExitCode, "%v", o.res)
 }
 
 // A command is asked to stop once (E2), however often Slurm is told to ask: of many jobs
