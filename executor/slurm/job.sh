@@ -96,8 +96,11 @@ envs=${words[9]}
 vars=("${words[@]:10:envs}") argv=("${words[@]:10+envs:n-11-envs}")
 [ "${words[3]}" = "${#argv[@]}" ] || exit 0
 
-# Who makes this link first has the key.
-printf 'daggy-claim 1 job %s %s %s\n' "$id" "$restart" "$node" >"$tmp" || exit 74
+# Who makes this link first has the key. The file is new: one that is there is that of
+# another life of this job, which a controller that was killed may have forgotten.
+set -C
+printf 'daggy-claim 1 job %s %s %s\n' "$id" "$restart" "$node" 2>/dev/null >"$tmp" || exit 74
+set +C
 ln -- "$tmp" "$dir/claims/$key" 2>/dev/null
 if ! [ "$tmp" -ef "$dir/claims/$key" ]; then
 	read -r _ _ _ owner _ 2>/dev/null <"$dir/claims/$key"

@@ -4,6 +4,7 @@ package slurm_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -42,6 +43,34 @@ func TestStartedAgain(t *testing.T) {
 	c.mu.Unlock()
 	err := <-done
 	require.True(t, lost(err), "%v", err)
+	require.Equal(t, 1, noted(t, file))
+}
+
+// A controller that was killed can have forgotten that it has started a job, and then
+// starts it again as if it had never been: under the same ID, the first time.
+func TestStartedAsIfNever(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	e := slurm.New(c.config(t.TempDir()))
+	file := filepath.Join(t.TempDir(), "notes")
+	a := attempt("never", dag.Command("sh", "-c", `echo >>"$1"; while ! [ -e "$1.go" ]; do sleep 0.02
+		done`, "sh", file))
+	done := make(chan error, 1)
+	go func() {
+		_, err := e.Run(t.Context(), a)
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return noted(t, file) == 1 }, time.Minute, time.Millisecond)
+	c.mu.Lock()
+	require.NoError(t, c.start(c.jobs[0]))
+	second := c.jobs[0].cmd
+	c.mu.Unlock()
+	require.Eventually(t, func() bool {
+		return errors.Is(second.Process.Signal(syscall.Signal(0)), os.ErrProcessDone) ||
+			noted(t, file) == 2
+	}, time.Minute, time.Millisecond)
+	require.NoError(t, os.WriteFile(file+".go", nil, 0o600))
+	require.NoError(t, <-done)
 	require.Equal(t, 1, noted(t, file))
 }
 
