@@ -77,11 +77,15 @@ func ParseSubmission(stdout, stderr string, exit int) (s Submission, id, words s
 	}
 	_, why, answered := strings.Cut(stderr, submissionFailed)
 	switch lower := strings.ToLower(stderr); {
+	case answered && containsAny(strings.ToLower(why), transport),
+		!answered && strings.Contains(lower, "retrying"):
+		// What sbatch says before is of earlier tries.
+		return Unclear, "", words
 	case overLimit(stderr):
 		return Refused, "", words
 	case Crowded(stderr):
 		return Deferred, "", words
-	case answered && !containsAny(strings.ToLower(why), transport):
+	case answered:
 		return Refused, "", words
 	case !answered && containsAny(lower, refusedEarly) && !containsAny(lower, transport):
 		return Refused, "", words

@@ -64,6 +64,11 @@ func TestFailedSubmission(t *testing.T) {
 			"Unable to create job record, try again"},
 		{Deferred, failed + "Invalid job array specification"},
 		{Deferred, failed + "Slurm temporarily unable to accept job, sleeping and retrying"},
+		{Deferred, "sbatch: error: Too many jobs of yours\n" + failed + "Unspecified error"},
+		// sbatch tries again by itself, and that may arrive.
+		{Unclear, "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying\n" +
+			failed + "Socket timed out on send/recv operation"},
+		{Unclear, "sbatch: error: Slurm job queue full, sleeping and retrying"},
 		{Unclear, failed + "Socket timed out on send/recv operation"},
 		{Unclear, failed + "Unable to contact slurm controller (connect failure)"},
 		{Unclear, failed + "Zero Bytes were transmitted or received"},
