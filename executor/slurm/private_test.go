@@ -89,6 +89,25 @@ func TestOutputThatIsNone(t *testing.T) {
 	require.Equal(t, "secret", string(b))
 }
 
+// What a job of another user says that its array is, is not removed.
+func TestArrayThatIsNone(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("secret"), 0o600))
+	e := slurm.New(c.config(dir))
+	ran(t, e, attempt("key", dag.Command("true")))
+	jobs := filepath.Join(dir, "own", "jobs", "key")
+	b, err := os.ReadFile(jobs)
+	require.NoError(t, err)
+	words := strings.Split(string(b), "\x00")
+	words[2] = "../../secret_0"
+	require.NoError(t, os.WriteFile(jobs, []byte(strings.Join(words, "\x00")), 0o600))
+	require.NoError(t, e.Forget(t.Context(), "key"))
+	require.FileExists(t, secret)
+}
+
 // In a directory that others have too, output is nobody else's to read, and does not
 // go where somebody has put a link to.
 func TestTmpDirOfOthers(t *testing.T) {

@@ -90,7 +90,7 @@ func (s *store) spec(key string) (sp spec, known bool, err error) {
 		return spec{}, false, nil
 	}
 	if batch, index, ok := strings.Cut(words[2], "_"); ok {
-		if sp.index, err = strconv.Atoi(index); err != nil {
+		if sp.index, err = strconv.Atoi(index); err != nil || !safe(batch) {
 			return spec{}, false, nil //nolint:nilerr // as above
 		}
 		sp.batch = batch
