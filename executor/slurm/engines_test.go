@@ -99,7 +99,7 @@ func TestFormat(t *testing.T) {
 	require.NoError(t, err)
 	output := filepath.Join(own, "outputs", "key-0.stdout")
 	require.Equal(t, strings.Join([]string{
-		"daggy-job-1", "key-0", "", "6", output, output, "/work", "90", "1.5", "5",
+		"daggy-job-1", "key-0", "key-0", "6", output, output, "/work", "90", "1.5", "5",
 		"K=v", "DAGGY_RUN=run", "DAGGY_TASK=task", "DAGGY_ATTEMPT=1", "DAGGY_KEY=key-0",
 		"/bin/sh", "-c", `exec "$@"`, "sh", "a=b", "two words", "end", "",
 	}, "\x00"), string(b))

@@ -57,8 +57,10 @@ func (s *store) forgetOne(key string) error {
 	}
 	// Last, as it says where the others are.
 	remove(s.path(jobsDir, key))
-	if sp.batch != "" {
-		errs = append(errs, s.leave(sp.batch))
+	for _, n := range sp.names {
+		if n.index >= 0 {
+			errs = append(errs, s.leave(n.name))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -195,11 +195,7 @@ func (r *run) recall() (o *outcome, unknown string) {
 	if known {
 		// It was submitted, or nearly.
 		r.item.stage = unsure
-		n := jobName{r.a.Key, -1}
-		if old.batch != "" {
-			n = jobName{old.batch, old.index}
-		}
-		r.item.names = []jobName{n}
+		r.item.names = old.names
 		sp.stdout, sp.stderr = old.stdout, old.stderr
 	}
 	r.open(&r.out, sp.stdout, r.a.Stdout)

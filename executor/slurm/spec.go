@@ -27,8 +27,7 @@ var script string
 // A spec is what a job is to run: data for the script.
 type spec struct {
 	key            string
-	batch          string // the array that it was last submitted in. "": none
-	index          int    // its place there
+	names          []jobName // of all jobs that were submitted for it
 	stdout, stderr string
 	dir            string
 	limit, grace   time.Duration
@@ -48,12 +47,8 @@ func (s *spec) encode() []byte {
 	if s.limit > 0 {
 		limit = seconds(s.limit)
 	}
-	batch := ""
-	if s.batch != "" {
-		batch = s.batch + "_" + strconv.Itoa(s.index)
-	}
 	words := []string{
-		specMark, s.key, batch, strconv.Itoa(len(s.argv)), s.stdout, s.stderr, s.dir, limit,
+		specMark, s.key, s.submitted(), strconv.Itoa(len(s.argv)), s.stdout, s.stderr, s.dir, limit,
 		seconds(s.grace), strconv.Itoa(len(s.env)),
 	}
 	words = append(append(append(words, s.env...), s.argv...), specEnd)
@@ -63,6 +58,39 @@ func (s *spec) encode() []byte {
 		b.WriteByte(0)
 	}
 	return b.Bytes()
+}
+
+// submitted has the names of the jobs.
+func (s *spec) submitted() string {
+	var names []string
+	for _, n := range s.names {
+		if n.index >= 0 {
+			n.name += "_" + strconv.Itoa(n.index)
+		}
+		names = append(names, n.name)
+	}
+	return strings.Join(names, " ")
+}
+
+// parseNames reads what submitted returns. Nothing is names as well as nothing that can
+// be one: they lead to files.
+func parseNames(text string) []jobName {
+	var names []jobName
+	for word := range strings.FieldsSeq(text) {
+		n := jobName{word, -1}
+		if batch, index, ok := strings.Cut(word, "_"); ok {
+			i, err := strconv.Atoi(index)
+			if err != nil || i < 0 {
+				return nil
+			}
+			n = jobName{batch, i}
+		}
+		if !safe(n.name) {
+			return nil
+		}
+		names = append(names, n)
+	}
+	return names
 }
 
 func seconds(d time.Duration) string {
@@ -83,17 +111,11 @@ func (s *store) spec(key string) (sp spec, known bool, err error) {
 		!strings.HasSuffix(string(b), "\x00"+specEnd+"\x00") {
 		return spec{}, false, nil // it was never whole, so it cannot have been submitted
 	}
-	sp = spec{key: key, stdout: words[4], stderr: words[5]}
-	if !isOutput(sp.stdout, key) || !isOutput(sp.stderr, key) {
+	sp = spec{key: key, names: parseNames(words[2]), stdout: words[4], stderr: words[5]}
+	if sp.names == nil || !isOutput(sp.stdout, key) || !isOutput(sp.stderr, key) {
 		// It belongs to who runs the job, who may have written that we are to read,
 		// and in the end remove, something else.
 		return spec{}, false, nil
-	}
-	if batch, index, ok := strings.Cut(words[2], "_"); ok {
-		if sp.index, err = strconv.Atoi(index); err != nil || !safe(batch) {
-			return spec{}, false, nil //nolint:nilerr // as above
-		}
-		sp.batch = batch
 	}
 	return sp, true, nil
 }

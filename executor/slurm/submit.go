@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -176,10 +177,13 @@ func (k *keeper) write(batch []*item, name string) error {
 					return nil
 				}
 				it := batch[i]
-				sp := *it.spec
+				n := jobName{name, -1}
 				if len(batch) > 1 {
-					sp.batch, sp.index = name, i
+					n.index = i
 				}
+				// What was submitted before may arrive yet.
+				sp := *it.spec
+				sp.names = slices.Compact(append(slices.Clone(it.names), n))
 				err := it.store.create(it.store.path(jobsDir, it.key), sp.encode())
 				if err != nil {
 					return err

@@ -238,6 +238,46 @@ func TestUnclearSubmission(t *testing.T) {
 	})
 }
 
+// What was submitted twice is found under both names, also by another engine.
+func TestUnclearSubmissionIsFoundLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		s.sbatch = func(n int) slurm.Answer {
+			if n == 1 {
+				return slurm.Answer{Exit: 1, Stderr: []byte("sbatch: error: Batch job submission" +
+					" failed: Socket timed out on send/recv operation\n")}
+			}
+			return slurm.Answer{Stdout: fmt.Appendln(nil, n)}
+		}
+		e, dir := setup(t, s)
+		a, b := attempt("key-0", dag.Command("true")), attempt("key-1", dag.Command("true"))
+		calls := []*call{begin(t, e, a)}
+		pass(slurm.DefaultArrayWait / 2)
+		calls = append(calls, begin(t, e, b))
+		pass(time.Second)
+		first, elements, err := submitted(s.last("sbatch"))
+		require.NoError(t, err)
+		require.Equal(t, 2, elements)
+		pass(time.Minute)
+		require.Equal(t, 2, s.called("sbatch"))
+		second, _, err := submitted(s.last("sbatch"))
+		require.NoError(t, err)
+		for _, c := range calls {
+			c.detach(t)
+		}
+		// The first comes late, and begins before the second.
+		write(t, dir, "claims", "key-0", "daggy-claim 1 job 1_0 0 n1\n")
+		s.says("1_0|RUNNING|n1|"+first+"|None", "2_0|COMPLETED|n1|"+second+"|None")
+		a.Resumed, a.Ref = true, "2_0"
+		c := begin(t, slurm.Unwatched(slurm.New(slurm.Config{Dir: dir, Commands: s.run})), a)
+		pass(10 * slurm.DefaultMissing)
+		c.goesOn(t)
+		require.Equal(t, executor.Status{Running: true, Ref: "1_0", Node: "n1"}, c.status())
+		c.detach(t)
+	})
+}
+
 // A limit on submissions passes; a refusal does not.
 func TestDeferredAndRefused(t *testing.T) {
 	t.Parallel()
