@@ -29,6 +29,9 @@ const (
 	// regrow is after how many submissions that are taken larger arrays are tried
 	// again.
 	regrow = 8
+	// maxNames is how many jobs are looked for that an item may have been submitted as:
+	// while nobody understands what sbatch says there is one more each minute.
+	maxNames = 16
 )
 
 // submissions submits what is queued until ctx ends.
@@ -88,18 +91,7 @@ func (k *keeper) submit(ctx context.Context, batch []*item) {
 		})
 		return
 	}
-	k.mu.Lock()
-	for i, it := range batch {
-		n := name
-		if len(batch) > 1 {
-			n.index = i
-		}
-		it.names = append(it.names, n)
-		if k.items[it.key] == it {
-			k.names[n] = it
-		}
-	}
-	k.mu.Unlock()
+	k.name(batch, name)
 	a, err := k.e.sbatch(ctx, first, name.name, len(batch))
 	k.submissionEnded(batch, answerOf(a, err))
 }
@@ -241,13 +233,48 @@ func (k *keeper) pace(said answer, n int) {
 	}
 }
 
+// name notes the name under which a batch is submitted.
+func (k *keeper) name(batch []*item, n jobName) {
+	old := map[jobName]*store{}
+	k.mu.Lock()
+	for i, it := range batch {
+		if len(batch) > 1 {
+			n.index = i
+		}
+		it.names = append(it.names, n)
+		if k.items[it.key] == it {
+			k.names[n] = it
+		}
+		if len(it.names) <= maxNames {
+			continue
+		}
+		if gone := k.drop(it, 0); gone.index >= 0 {
+			old[jobName{gone.name, 0}] = it.store
+		}
+	}
+	k.mu.Unlock()
+	for gone, s := range old {
+		// Without it an array that should arrive after all does nothing.
+		_ = os.Remove(s.path(batchesDir, gone.name))
+	}
+}
+
+// drop forgets one of the names of an item, with mu held.
+func (k *keeper) drop(it *item, i int) jobName {
+	n := it.names[i]
+	it.names = slices.Delete(it.names, i, i+1)
+	if k.names[n] == it && !slices.Contains(it.names, n) {
+		delete(k.names, n)
+	}
+	return n
+}
+
 // unname forgets the name under which a batch was not taken, which may happen often.
 func (k *keeper) unname(batch []*item) {
 	name := batch[0].name().name
 	k.mu.Lock()
 	for _, it := range batch {
-		delete(k.names, it.name())
-		it.names = it.names[:len(it.names)-1]
+		k.drop(it, len(it.names)-1)
 	}
 	k.mu.Unlock()
 	if len(batch) > 1 {

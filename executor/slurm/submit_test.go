@@ -278,6 +278,64 @@ func TestUnclearSubmissionIsFoundLater(t *testing.T) {
 	})
 }
 
+// A name that is not taken the second time may be that of the first, which comes late.
+func TestDeferredAfterUnclear(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		s.sbatch = func(n int) slurm.Answer {
+			if n <= 2 {
+				words := []string{"Socket timed out on send/recv operation", "Too many jobs"}[n-1]
+				return slurm.Answer{Exit: 1, Stderr: []byte(
+					"sbatch: error: Batch job submission failed: " + words + "\n")}
+			}
+			return slurm.Answer{Stdout: fmt.Appendln(nil, n)}
+		}
+		e, dir := setup(t, s)
+		c := begin(t, e, attempt("key-0", dag.Command("true")))
+		for s.called("sbatch") < 2 {
+			pass(100 * time.Millisecond)
+		}
+		other := begin(t, e, attempt("key-1", dag.Command("true")))
+		pass(10 * time.Second)
+		name, elements, err := submitted(s.last("sbatch"))
+		require.NoError(t, err)
+		require.Equal(t, 2, elements)
+		write(t, dir, "claims", "key-0", "daggy-claim 1 job 1 0 n1\n")
+		s.says("1|RUNNING|n1|key-0|None", "3_0|COMPLETED|n1|"+name+"|None")
+		pass(10 * slurm.DefaultMissing)
+		c.goesOn(t)
+		c.detach(t)
+		require.True(t, other.over())
+	})
+}
+
+// Of what is submitted again and again the last names are kept.
+func TestUnclearForHours(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{sbatch: func(int) slurm.Answer {
+			return slurm.Answer{Exit: 1, Stderr: []byte("sbatch: error: something new\n")}
+		}}
+		e, dir := setup(t, s)
+		calls := []*call{
+			begin(t, e, attempt("key-0", dag.Command("true"))),
+			begin(t, e, attempt("key-1", dag.Command("true"))),
+		}
+		pass(3 * time.Hour)
+		require.Greater(t, s.called("sbatch"), 100)
+		info, err := os.Stat(filepath.Join(dir, "own", "jobs", "key-0"))
+		require.NoError(t, err)
+		require.Less(t, info.Size(), int64(4096))
+		batches, err := os.ReadDir(filepath.Join(dir, "own", "batches"))
+		require.NoError(t, err)
+		require.Less(t, len(batches), 20)
+		for _, c := range calls {
+			c.detach(t)
+		}
+	})
+}
+
 // A limit on submissions passes; a refusal does not.
 func TestDeferredAndRefused(t *testing.T) {
 	t.Parallel()
