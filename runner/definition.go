@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/hashicorp/go-multierror"
@@ -73,8 +74,9 @@ func (r *Runner) compileWithin(d *dag.DAG, limits dag.Limits) (*definition, erro
 		limits: limits.WithDefaults(),
 	}
 	if err := def.add(d.Tasks, checked.Templates, pools.check); err != nil {
-		// There may be more, of tasks that were not looked at that far.
-		return nil, multierror.Append(nil, pools.misfits(d, x)...).ErrorOrNil()
+		// There may be more, of tasks that were not looked at that far; or none any
+		// more, if it was a directory that was not mounted yet.
+		return nil, cmp.Or(multierror.Append(nil, pools.misfits(d, x)...).ErrorOrNil(), err)
 	}
 	return def, nil
 }

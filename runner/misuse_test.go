@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -114,4 +115,24 @@ func TestOptionsThatHoldThemselvesAreRefused(t *testing.T) {
 			require.ErrorIs(t, err, dag.ErrInvalid)
 		})
 	}
+}
+
+// once is an executor that finds something wrong once.
+type once struct {
+	recorder
+	asked atomic.Bool
+}
+
+func (o *once) Validate(dag.Job) error {
+	if o.asked.Swap(true) {
+		return nil
+	}
+	return errors.New("not mounted yet")
+}
+
+func TestWhatIsWrongOnceIsReported(t *testing.T) {
+	t.Parallel()
+	_, err := (&runner.Runner{Executor: &once{}}).Run(t.Context(), tasks(task("a")))
+	require.ErrorIs(t, err, dag.ErrInvalid)
+	require.ErrorContains(t, err, "not mounted yet")
 }
