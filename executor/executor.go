@@ -178,6 +178,14 @@ type Allocating interface {
 	Allocator() *capacity.Allocator
 }
 
+// PoolValidator is an extra ability of executors that know which options a pool may
+// have. Without it a wrong one shows when an attempt is run.
+type PoolValidator interface {
+	// ValidatePool reports every option of a pool that this executor cannot use. It
+	// is called before anything starts, if the pool of the DAG is this executor.
+	ValidatePool(options map[string]any) error
+}
+
 // As finds an ability of ex, such as [Durable] or [Allocating], looking through
 // wrappers that have a method Unwrap() Executor. The outermost that has it wins.
 // It also finds executors by their type. A nil ex has no ability.

@@ -73,7 +73,11 @@ func (r *Runner) compileWithin(d *dag.DAG, limits dag.Limits) (*definition, erro
 		pools:  pools,
 		limits: limits.WithDefaults(),
 	}
-	if err := def.add(d.Tasks, checked.Templates, pools.check); err != nil {
+	err = def.add(d.Tasks, checked.Templates, pools.check)
+	if err == nil {
+		err = pools.validateOptions()
+	}
+	if err != nil {
 		// There may be more, of tasks that were not looked at that far; or none any
 		// more, if it was a directory that was not mounted yet.
 		return nil, cmp.Or(multierror.Append(nil, pools.misfits(d, x)...).ErrorOrNil(), err)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/runner"
 )
 
@@ -135,4 +136,42 @@ func TestWhatIsWrongOnceIsReported(t *testing.T) {
 	_, err := (&runner.Runner{Executor: &once{}}).Run(t.Context(), tasks(task("a")))
 	require.ErrorIs(t, err, dag.ErrInvalid)
 	require.ErrorContains(t, err, "not mounted yet")
+}
+
+// choosy is an executor that knows what options a pool may have.
+type choosy struct{ recorder }
+
+func (*choosy) ValidatePool(options map[string]any) error {
+	if _, ok := options["queue"]; !ok {
+		return errors.New("no queue")
+	}
+	if options["queue"] == "" {
+		panic("no name")
+	}
+	return nil
+}
+
+func TestPoolOptionsAreAskedAbout(t *testing.T) { // R6
+	t.Parallel()
+	ex := &choosy{}
+	r := &runner.Runner{Executor: ex, Pools: map[string]executor.Executor{"other": &recorder{}}}
+	d := tasks(task("a"), task("b"))
+	d.Tasks[1].Pool = "other"
+	require.NoError(t, r.Validate(d))
+	d.PoolOptions = map[string]any{"queue": "long"}
+	require.NoError(t, r.Validate(d))
+	d.PoolOptions = map[string]any{"queue": ""}
+	require.ErrorContains(t, r.Validate(d), "no name")
+	d.PoolOptions = map[string]any{"qeue": "long"}
+	d.Tasks[0].Pool, d.Pool = "other", "other"
+	require.NoError(t, r.Validate(d), "another pool has them, of which nothing is known")
+	d.Tasks[0].Pool, d.Pool = "", ""
+	_, err := r.Run(t.Context(), d)
+	require.ErrorIs(t, err, dag.ErrInvalid)
+	require.ErrorContains(t, err, "executionParameters.poolParameters: no queue")
+	require.Empty(t, ex.order())
+	d.Tasks[0].Parents = []string{"none"}
+	err = r.Validate(d)
+	require.ErrorContains(t, err, "no queue", "with what else is wrong")
+	require.ErrorContains(t, err, "none")
 }

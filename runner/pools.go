@@ -228,6 +228,26 @@ func (d *poolDef) validate(t *dag.Task, template *expand.Template) (err error) {
 	return d.executor.Validate(t.Job)
 }
 
+// validateOptions asks the executor of the DAG's pool about the options for it.
+func (p *pools) validateOptions() (err error) {
+	if len(p.options) == 0 || p.mainIndex < 0 {
+		return nil
+	}
+	v, ok := executor.As[executor.PoolValidator](p.list[p.mainIndex].executor)
+	if !ok {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = &executor.PanicError{Value: v, Stack: debug.Stack()}
+		}
+		if err != nil {
+			err = unfit(&dag.Task{}, "executionParameters.poolParameters", err)
+		}
+	}()
+	return v.ValidatePool(p.options)
+}
+
 // satisfiable reports a request that no node of the pool could ever grant.
 func (p *pools) satisfiable(pool *poolDef, t *dag.Task, req capacity.Resources) error {
 	err := pool.refusal(req)
@@ -253,6 +273,9 @@ func (d *poolDef) refusal(req capacity.Resources) error {
 // reported at once.
 func (p *pools) misfits(d *dag.DAG, x expand.Expander) []error {
 	var errs []error
+	if err := p.validateOptions(); err != nil {
+		errs = append(errs, err)
+	}
 	for i := range d.Tasks {
 		t := &d.Tasks[i]
 		template, err := x.Compile(*t, d.JobDefaults, d.Parameters)

@@ -167,6 +167,7 @@ func TestRunRefusesForGood(t *testing.T) {
 		_, err := setup(t).Run(t.Context(), a)
 		require.True(t, executor.IsPermanent(err), err)
 		require.ErrorContains(t, err, `"partition"`)
+		require.ErrorContains(t, setup(t).ValidatePool(a.PoolOptions), `"partition"`)
 	})
 }
 

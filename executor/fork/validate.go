@@ -43,6 +43,15 @@ func (e *Executor) Validate(job dag.Job) error {
 	return problems.ErrorOrNil()
 }
 
+// ValidatePool reports every option: local processes take none.
+func (e *Executor) ValidatePool(options map[string]any) error {
+	var problems *multierror.Error
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		problems = multierror.Append(problems, fmt.Errorf("fork: pool %w", unknownOption(name)))
+	}
+	return problems.ErrorOrNil()
+}
+
 func (e *Executor) checkResources(r dag.Resources) error {
 	if e.detectErr == nil {
 		return nil

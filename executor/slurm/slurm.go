@@ -125,8 +125,9 @@ type Executor struct {
 }
 
 var (
-	_ executor.Executor = (*Executor)(nil)
-	_ executor.Durable  = (*Executor)(nil)
+	_ executor.Executor      = (*Executor)(nil)
+	_ executor.Durable       = (*Executor)(nil)
+	_ executor.PoolValidator = (*Executor)(nil)
 )
 
 // New returns an executor. It cannot fail: [Executor.Validate] says what is

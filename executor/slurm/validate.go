@@ -44,6 +44,12 @@ func (e *Executor) Validate(job dag.Job) error {
 	return problems.ErrorOrNil()
 }
 
+// ValidatePool reports every option of a pool that Slurm cannot be given.
+func (e *Executor) ValidatePool(options map[string]any) error {
+	set, err := e.settingsOf(options, e.defaults)
+	return multierror.Append(nil, err, e.checkTmpDir(set.tmpDir, set.uid)).ErrorOrNil()
+}
+
 // check looks at what can be wrong with a Config.
 func (c Config) check() error {
 	switch {

@@ -36,7 +36,11 @@ func TestValidate(t *testing.T) {
 			require.ErrorContains(t, e.Validate(tc.job), tc.want)
 		})
 	}
-	e := slurm.New(slurm.Config{Commands: (&script{}).run})
+	e, _ := setup(t, &script{})
+	require.NoError(t, e.ValidatePool(map[string]any{"partition": "long"}))
+	require.ErrorContains(t, e.ValidatePool(map[string]any{"partitoin": "long", "tmpDir": "x"}),
+		"did you mean partition")
+	e = slurm.New(slurm.Config{Commands: (&script{}).run})
 	require.ErrorContains(t, e.Validate(dag.Command("true")), "Config.Dir is empty")
 	e = slurm.New(slurm.Config{Commands: (&script{}).run, Dir: "relative"})
 	require.ErrorContains(t, e.Validate(dag.Command("true")), "not absolute")
