@@ -351,6 +351,23 @@ func TestCancelledInTheEnd(t *testing.T) {
 	})
 }
 
+// The ID of a job that has gone may be that of another, which is left alone.
+func TestAnotherHasTheID(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		c, _ := underway(t, s)
+		pass(time.Minute)
+		s.says("1|RUNNING|n1|another|None")
+		pass(slurm.DefaultInterval)
+		c.cancel(context.Canceled)
+		pass(10 * slurm.DefaultMissing)
+		require.True(t, c.over())
+		require.Equal(t, "failure (SIGKILL)", c.word())
+		require.Zero(t, s.called("scancel"))
+	})
+}
+
 // An attempt whose job may run is not over because its files cannot be read: it would
 // be started again.
 func TestUnreadableMeansNothing(t *testing.T) {

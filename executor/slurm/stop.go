@@ -3,6 +3,7 @@ package slurm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -52,7 +53,7 @@ func (r *run) stop(p picture) *outcome {
 	if r.claim.Engine {
 		return failure(r.closed())
 	}
-	r.askToStop()
+	r.askToStop(p)
 	return nil
 }
 
@@ -87,7 +88,7 @@ func (r *run) unqueue(p picture) *outcome {
 
 // askToStop asks the script of the job to stop its command, and later Slurm to
 // end the script.
-func (r *run) askToStop() {
+func (r *run) askToStop(p picture) {
 	s := r.stopping
 	if !s.noted {
 		why := stopAsked
@@ -100,8 +101,8 @@ func (r *run) askToStop() {
 		}
 		s.noted = true
 	}
-	if !r.claim.Known() || s.busy.Load() {
-		return
+	if !listed(p.jobs, r.claim.ID) || s.busy.Load() {
+		return // another may have the ID by now
 	}
 	switch {
 	case s.ok.Load() && s.asked.IsZero():
@@ -112,6 +113,13 @@ func (r *run) askToStop() {
 		s.killed = true
 		r.scancel(r.claim.ID, false)
 	}
+}
+
+// listed reports whether a job of this ID is one of ours that may run.
+func listed(jobs []evidence.Job, id string) bool {
+	return slices.ContainsFunc(jobs, func(j evidence.Job) bool {
+		return j.ID == id && evidence.Lookup(j.State).Phase != evidence.Ended
+	})
 }
 
 // killed reports whether no report is to be expected any more.
