@@ -54,7 +54,8 @@
 //     writer for both outputs gets both in order. What is written to [io.Discard] is
 //     not kept.
 //   - A command of which a process was killed for want of memory has failed with the
-//     cause "memory", also if it exits with 0 then.
+//     cause "memory", also if it exits with 0 then. Where Slurm makes no control
+//     groups for jobs the process has to be the command itself.
 //   - Why an attempt waits: Slurm's reason for a pending job, the limit of this
 //     package, or that Slurm does not answer.
 //

@@ -25,7 +25,8 @@ import (
 // A cluster does what Slurm's commands do, with processes of this machine: the
 // script of a job is run by bash, as on a node. All jobs start at once.
 type cluster struct {
-	dir string // of scripts
+	dir   string // of scripts
+	group string // control group of jobs. "": that of the test
 
 	mu      sync.Mutex
 	last    int
@@ -111,6 +112,11 @@ func (c *cluster) sbatch(args []string, in string) (slurm.Answer, error) {
 // start starts the script of a job, with mu held.
 func (c *cluster) start(j *job) error {
 	cmd := exec.Command("bash", append([]string{j.script}, j.args...)...)
+	if c.group != "" {
+		cmd.Args = append([]string{
+			"bash", "-c", `echo $$ >"$0/cgroup.procs" && exec bash "$@"`, c.group,
+		}, cmd.Args[1:]...)
+	}
 	cmd.Env = append(j.environ, "SLURM_RESTART_COUNT="+strconv.Itoa(j.restart))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	j.cmd, j.state = cmd, "RUNNING"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs the command of one attempt. This text is the same for all of them; what
 # differs comes as data, see FORMAT.md.
-asked=- pid= told= killer= heard=
+asked=- pid= told= killer= heard= watch= own=
 trap 'ask stop' TERM
 trap 'ask time' USR1
 LC_ALL=C PATH=$PATH:/usr/local/bin:/usr/bin:/bin
@@ -37,7 +37,8 @@ now() {
 	[ -n "$now" ] || printf -v now '%(%s)T' -1
 }
 
-# killed counts the processes of this job that were killed for want of memory.
+# killed counts the processes that were killed for want of memory in the control group
+# of this job. Without one of its own they may be those of others.
 killed() {
 	local n c p file k v
 	killed=0
@@ -48,6 +49,7 @@ killed() {
 		,,) file=/sys/fs/cgroup$p/memory.events ;;
 		esac
 	done </proc/self/cgroup
+	case $file in */job_"$SLURM_JOB_ID"/*) own=1 ;; esac
 	[ -r "$file" ] || return 0
 	while read -r k v; do
 		[ "$k" = oom_kill ] && killed=$v
@@ -68,7 +70,7 @@ report() {
 	local end line i oom=0
 	now && end=$now
 	killed
-	[ "$killed" = "$before" ] || oom=1
+	[ "$killed" = "$before" ] || { [ -z "$own" ] && [ "$1" != 137 ]; } || oom=1
 	line="daggy-exit 1 $key $id $restart $1 $asked $oom $start $end $node"
 	for i in 1 2 3 4 5; do
 		{

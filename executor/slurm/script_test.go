@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -299,6 +300,59 @@ func TestMountedMeanwhile(t *testing.T) {
 	_, err = open().Run(t.Context(), a)
 	require.NoError(t, err)
 	require.Equal(t, 1, noted(t, file))
+}
+
+// A process that is killed for want of memory may be that of another job, where Slurm
+// does not make control groups for jobs.
+func TestKilledForMemory(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("/proc/self/cgroup")
+	require.NoError(t, err)
+	_, own, _ := strings.Cut(string(b), ":memory:")
+	own, _, _ = strings.Cut(own, "\n")
+	own = "/sys/fs/cgroup/memory" + own
+	if _, err := os.Stat(own + "/memory.oom_control"); err != nil || os.Geteuid() != 0 {
+		t.Skip("this needs memory groups of version 1, and root")
+	}
+	const hog = `a=x; while :; do a=$a$a; done`
+	// While the command runs another process of the group is killed.
+	const other = `mkfifo "$2"; read x <"$2"`
+	for name, tc := range map[string]struct{ group, command, want string }{
+		"of the job":         {"job_1/step_batch", other, "failure (out of memory)"},
+		"of all jobs":        {"jobs", other, "success"},
+		"the command itself": {"jobs", `exec sh -c "$1"`, "failure (out of memory)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			base, err := os.MkdirTemp(own, "daggy-slurm-")
+			require.NoError(t, err)
+			c.group = filepath.Join(base, tc.group)
+			t.Cleanup(func() {
+				for dir := c.group; dir != own; dir = filepath.Dir(dir) {
+					require.Eventually(t, func() bool { return syscall.Rmdir(dir) == nil },
+						time.Minute, 10*time.Millisecond)
+				}
+			})
+			require.NoError(t, os.MkdirAll(c.group, 0o700))
+			require.NoError(t, os.WriteFile(filepath.Join(c.group, "memory.limit_in_bytes"),
+				[]byte("32M"), 0o600))
+			fifo := filepath.Join(t.TempDir(), "fifo")
+			a := attempt(filepath.Base(base), dag.Command("sh", "-c", tc.command, "sh", hog, fifo))
+			if tc.command == other {
+				go func() {
+					// It is killed.
+					_ = exec.CommandContext(t.Context(), "sh", "-c", `
+						until [ -p "$3" ]; do sleep 0.02; done
+						sh -c 'echo $$ >"$0/cgroup.procs"; eval "$1"' "$1" "$2"; echo >"$3"`,
+						"sh", c.group, hog, fifo).Run()
+				}()
+			}
+			res, err := slurm.New(c.config(t.TempDir())).Run(t.Context(), a)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, res.String())
+		})
+	}
 }
 
 // Words and variables are data, whatever is in them.
