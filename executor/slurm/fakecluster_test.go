@@ -118,7 +118,7 @@ func (c *cluster) start(j *job) error {
 		}, cmd.Args[1:]...)
 	}
 	cmd.Env = append(j.environ, "SLURM_RESTART_COUNT="+strconv.Itoa(j.restart))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	j.cmd, j.state = cmd, "RUNNING"
 	if err := cmd.Start(); err != nil {
 		return err

@@ -22,6 +22,9 @@ ask() {
 	[ "$asked" = - ] && asked=$1
 	[ -n "$pid" ] && [ -z "$told" ] || return 0
 	told=1
+	local m=-m
+	[[ $- == *m* ]] || m=+m
+	set -m
 	kill -CONT -- "-$pid" 2>/dev/null
 	kill -TERM -- "-$pid" 2>/dev/null
 	(
@@ -30,6 +33,7 @@ ask() {
 		kill -KILL -- "-$pid"
 	) >/dev/null 2>&1 &
 	killer=$!
+	set "$m"
 }
 
 now() {
@@ -142,7 +146,6 @@ else
 	) </dev/null >>"$out" 2>>"$err" &
 fi
 pid=$!
-[ "$asked" = - ] || ask stop
 if [ -n "$limit" ]; then
 	(
 		trap - TERM USR1
@@ -151,15 +154,15 @@ if [ -n "$limit" ]; then
 	) >/dev/null 2>&1 &
 	watch=$!
 fi
+# With job control a command that is stopped, by "scontrol suspend" for example, ends
+# both wait and the loop that it is in.
+set +m
+[ "$asked" = - ] || ask stop
 while :; do
 	heard=
 	wait "$pid"
 	code=$?
-	[ -z "$heard" ] || continue
-	# With job control a command that was stopped, by "scontrol suspend" for example,
-	# has wait return too.
-	kill -0 "$pid" 2>/dev/null || break
-	sleep 1
+	[ -n "$heard" ] || break
 done
 
 # What it left behind does not outlive it.

@@ -129,14 +129,27 @@ func TestScriptIsKilledAnywhere(t *testing.T) {
 	t.Logf("%d of %d had reported", good, n)
 }
 
-// A command that was stopped, as "scontrol suspend" does, is not over.
+// A command that is stopped, and perhaps its script as "scontrol suspend" does, is not
+// over.
 func TestStoppedForAWhile(t *testing.T) {
 	t.Parallel()
+	for name, sig := range map[string]syscall.Signal{
+		"by somebody": syscall.SIGSTOP, "by Slurm": syscall.SIGTSTP,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stoppedForAWhile(t, sig, sig == syscall.SIGTSTP)
+		})
+	}
+}
+
+func stoppedForAWhile(t *testing.T, sig syscall.Signal, withScript bool) {
+	t.Helper()
 	c := newCluster(t)
 	e := slurm.New(c.config(t.TempDir()))
 	file := filepath.Join(t.TempDir(), "pid")
-	a := attempt("stopped", dag.Command("sh", "-c", `echo $$ >"$1"; kill -STOP $$; exit 3`,
-		"sh", file))
+	a := attempt("stopped-"+strconv.Itoa(int(sig)), dag.Command("sh", "-c",
+		`echo $$ >"$1"; while ! [ -e "$1.go" ]; do sleep 0.02; done; exit 3`, "sh", file))
 	type outcome struct {
 		res executor.Result
 		err error
@@ -147,16 +160,23 @@ func TestStoppedForAWhile(t *testing.T) {
 		o.res, o.err = e.Run(t.Context(), a)
 		done <- o
 	}()
-	var pid int
-	require.Eventually(t, func() bool {
-		b, _ := os.ReadFile(file)
-		pid, _ = strconv.Atoi(strings.TrimSpace(string(b)))
-		stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-		return pid > 0 && strings.Contains(string(stat), ") T ")
-	}, time.Minute, time.Millisecond)
-	timer := time.NewTimer(300 * time.Millisecond)
-	<-timer.C
-	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	require.Eventually(t, func() bool { return noted(t, file) == 1 }, time.Minute, time.Millisecond)
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	require.NoError(t, err)
+	c.mu.Lock()
+	script := c.jobs[0].cmd.Process
+	c.mu.Unlock()
+	for _, sig := range []syscall.Signal{sig, syscall.SIGCONT} {
+		if withScript {
+			require.NoError(t, script.Signal(sig))
+		}
+		require.NoError(t, syscall.Kill(-pid, sig))
+		timer := time.NewTimer(300 * time.Millisecond)
+		<-timer.C
+	}
+	require.NoError(t, os.WriteFile(file+".go", nil, 0o600))
 	o := <-done
 	require.NoError(t, o.err)
 	require.Equal(t, 3, o.res.ExitCode, "%v", o.res)

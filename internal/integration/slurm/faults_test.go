@@ -134,6 +134,22 @@ func TestRequeue(t *testing.T) {
 	eventually(t, "the requeued job is cancelled", func() bool { return cluster.empty(t) })
 }
 
+// A job that an administrator suspends goes on when it is resumed.
+func TestSuspended(t *testing.T) {
+	t.Parallel()
+	cluster := count(servertest.StartSlurm(t, servertest.SlurmConfig{}))
+	j := newJournal(t)
+	h := start(t, slurm.New(cluster.config(t.TempDir())), j.many(1, "sleep 3"))
+	eventually(t, "it runs", func() bool { return len(j.lines(t)) == 1 })
+	id := cluster.must(t, "squeue", "--noheader", "--format=%i")
+	cluster.must(t, "scontrol", "suspend", id)
+	says(t, h, "many_1", "SUSPENDED")
+	cluster.must(t, "scontrol", "resume", id)
+	report := completed(t, h)
+	require.Equal(t, 1, attempts(t, report, "many_1"))
+	j.once(t, "many", 1)
+}
+
 // A job that has ended and is purged before anybody asked.
 func TestPurged(t *testing.T) {
 	t.Parallel()
