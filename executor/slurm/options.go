@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ var options = []option{
 	{"minTmpDiskMB", "--tmp", least("M")},
 	{"priority", "--priority", count},
 	{"userID", "", count},
-	{"tmpDir", "", word},
+	{"tmpDir", "", absolute},
 	{"partition", "--partition", word},
 	{"account", "--account", word},
 	{"qos", "--qos", word},
@@ -197,6 +198,15 @@ func word(v any) (string, error) {
 		return "", fmt.Errorf("%q has a control character", s)
 	}
 	return s, nil
+}
+
+// absolute takes a directory: that of this process is not that of jobs.
+func absolute(v any) (string, error) {
+	s, err := word(v)
+	if err == nil && s != "" && !filepath.IsAbs(s) {
+		err = fmt.Errorf("%q is not absolute", s)
+	}
+	return s, err
 }
 
 func exclusive(v any) (string, error) {

@@ -113,9 +113,6 @@ func (e *Executor) checkTmpDir(dir string, uid int) error {
 	if dir == "" {
 		return nil
 	}
-	if !filepath.IsAbs(dir) {
-		return fmt.Errorf("slurm: option tmpDir: %q is not absolute", dir)
-	}
 	tmp := tmpDirOf{dir, uid}
 	e.mu.Lock()
 	good := e.tmpDirs[tmp]

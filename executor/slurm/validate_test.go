@@ -1,13 +1,16 @@
 package slurm_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/daggy-go/daggy/dag"
+	"github.com/daggy-go/daggy/executor"
 	"github.com/daggy-go/daggy/executor/slurm"
 )
 
@@ -74,6 +77,23 @@ func TestSeveralClusters(t *testing.T) {
 		}
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// What a placeholder stood for is looked at when the attempt runs.
+func TestRelativeTmpDir(t *testing.T) {
+	t.Parallel()
+	s := &script{}
+	e, _ := setup(t, s)
+	job := dag.Command("true")
+	job.Options = map[string]any{"tmpDir": "{{X}}"}
+	require.NoError(t, e.Validate(job))
+	job.Options = map[string]any{"tmpDir": "relative"}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := e.Run(ctx, attempt("key", job))
+	require.ErrorContains(t, err, "not absolute")
+	require.True(t, executor.IsPermanent(err))
+	require.Zero(t, s.called("sbatch"))
 }
 
 // What was wrong with a directory is not wrong for ever.
