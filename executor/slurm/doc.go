@@ -40,7 +40,8 @@
 // sbatch, each "--name" or "--name=value". A job that asks for cores, memoryMB
 // or gpus as resources asks for those, and a minimum of 0 asks for nothing.
 //
-// userID has the job run by another user, which takes root. tmpDir is where the
+// userID has the job run by another user, which takes root. HOME, USER and LOGNAME are
+// those that this machine knows of that user. tmpDir is where the
 // job's output goes, instead of Dir: each attempt has a file KEY.stdout and one
 // KEY.stderr there, which only who runs it can read. If this machine cannot read them
 // the result counts all the same, and its Message says where they are.

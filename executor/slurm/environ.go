@@ -1,6 +1,11 @@
 package slurm
 
-import "github.com/daggy-go/daggy/internal/invocation"
+import (
+	"os/user"
+	"strconv"
+
+	"github.com/daggy-go/daggy/internal/invocation"
+)
 
 // DefaultEnv returns the names of the variables that commands get from this
 // process unless [Config] says otherwise: who and where the user is, the
@@ -15,4 +20,17 @@ func inherit(names, environ []string) []string {
 		names = DefaultEnv()
 	}
 	return invocation.Inherit(names, environ)
+}
+
+// identity returns the variables that say who another user is: a job would have those of
+// this process, which is root. One that is not known here is called by the number.
+func identity(uid int) []string {
+	if uid < 0 {
+		return nil
+	}
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		u = &user.User{HomeDir: "/", Username: strconv.Itoa(uid)}
+	}
+	return []string{"HOME=" + u.HomeDir, "USER=" + u.Username, "LOGNAME=" + u.Username}
 }

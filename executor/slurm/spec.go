@@ -145,7 +145,7 @@ func (e *Executor) specOf(a *executor.Attempt, s *store, set settings) (spec, er
 		dir:   e.workDir(a.Job),
 		limit: a.Job.TimeLimit,
 		grace: e.config.Grace,
-		env:   invocation.LastOfEach(slices.Concat(e.inherited, a.Environ())),
+		env:   invocation.LastOfEach(slices.Concat(e.inherited, s.environ, a.Environ())),
 		argv:  argv,
 	}
 	sp.stdout, sp.stderr = s.outputs(a, set)

@@ -18,6 +18,8 @@ import (
 type store struct {
 	dir string
 	uid int // who has to own the files. -1: whoever runs this process
+	// environ is what jobs are told of who they are.
+	environ []string
 
 	mu   sync.Mutex
 	left map[string]int // by batch: keys with a file in jobs
@@ -43,7 +45,7 @@ const (
 
 // openStore makes the directory if it is not there.
 func openStore(dir string, uid int) (*store, error) {
-	s := &store{dir: dir, uid: uid, left: map[string]int{}}
+	s := &store{dir: dir, uid: uid, environ: identity(uid), left: map[string]int{}}
 	for _, kind := range kinds {
 		if err := os.MkdirAll(filepath.Join(dir, kind), 0o700); err != nil {
 			return nil, err

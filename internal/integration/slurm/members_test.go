@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -61,7 +62,8 @@ func TestUserID(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o711))
 	shared := filepath.Join(dir, "shared")
-	job := dag.Command("sh", "-c", `id -u; ls "$1"/own 2>&1`, "sh", shared)
+	job := dag.Command("sh", "-c",
+		`id -u; echo "$HOME $USER $LOGNAME"; ls "$1"/own 2>&1`, "sh", shared)
 	job.Options = map[string]any{"userID": "65534"}
 	job.WorkDir = "/"
 	e := slurm.New(cluster.config(shared))
@@ -69,7 +71,9 @@ func TestUserID(t *testing.T) {
 	_, err = h.Wait(t.Context())
 	require.Error(t, err) // ls failed
 	text := output(t, h, "one")
-	require.Contains(t, text, fmt.Sprint(nobody)+"\n")
+	who, err := user.LookupId(fmt.Sprint(nobody))
+	require.NoError(t, err)
+	require.Contains(t, text, fmt.Sprintf("%d\n%s %[3]s %[3]s\n", nobody, who.HomeDir, who.Username))
 	require.Contains(t, text, "Permission denied")
 	info, err := os.Stat(filepath.Join(shared, "user-65534"))
 	require.NoError(t, err)
