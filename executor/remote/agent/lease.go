@@ -40,6 +40,10 @@ func (a *Agent) watchLease(at *attempt) {
 	}
 }
 
+// longestPause is short, as a timer stands still while the machine sleeps and leases do
+// not.
+const longestPause = time.Minute
+
 // keepLeases stops what has not been heard of for too long. It looks only when the
 // earliest lease that it knew may be over; renewals meanwhile cost nothing.
 func (a *Agent) keepLeases() {
@@ -53,9 +57,9 @@ func (a *Agent) keepLeases() {
 			return
 		}
 		next := a.checkLeases(boot.Since())
-		pause := time.Hour
+		pause := longestPause
 		if next > 0 {
-			pause = max(0, next-boot.Since())
+			pause = min(pause, max(0, next-boot.Since()))
 		}
 		timer.Reset(pause)
 	}
