@@ -75,7 +75,9 @@ type Node struct {
 	Name string
 	// URL is where it listens: http://127.0.0.1:2504, https://node7:2504 or
 	// unix:///run/daggy/agent.sock. Plain HTTP is for this machine, or for a Dial
-	// that is safe by itself. Redirects are not followed.
+	// that is safe by itself. Redirects are not followed. While attempts are open it
+	// has to lead to the same machine: another one that answers there would be taken
+	// for that one after a boot.
 	URL string
 	// Token is sent to this URL and nowhere else. TokenFile is a file that has it,
 	// which is read again whenever the node is connected to, or does not take the
