@@ -127,8 +127,8 @@ func (v *visit) unreachable(ctx context.Context, err error) error {
 	case detached(ctx):
 		return context.Cause(ctx)
 	case !v.harmless():
-		// It may be of the kind that says that nothing was started.
-		return fmt.Errorf("fork: whether %s runs is not known: %v", v.a.Key, err)
+		// Its text alone: err may be of the kind that says that nothing was started.
+		return errors.New("fork: whether " + v.a.Key + " runs is not known: " + err.Error())
 	case ctx.Err() != nil:
 		return fmt.Errorf("fork: not started (%w), and not closed: %w", context.Cause(ctx), err)
 	case silent:

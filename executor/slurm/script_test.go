@@ -54,8 +54,9 @@ func TestStartedAsIfNever(t *testing.T) {
 	c := newCluster(t)
 	e := slurm.New(c.config(t.TempDir()))
 	file := filepath.Join(t.TempDir(), "notes")
-	a := attempt("never", dag.Command("sh", "-c", `echo >>"$1"; while ! [ -e "$1.go" ]; do sleep 0.02
-		done`, "sh", file))
+	a := attempt("never", dag.Command("sh", "-c", `
+		echo >>"$1"
+		while ! [ -e "$1.go" ]; do sleep 0.02; done`, "sh", file))
 	done := make(chan error, 1)
 	go func() {
 		_, err := e.Run(t.Context(), a)
@@ -345,9 +346,8 @@ func TestKilledForMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t)
-			base, err := os.MkdirTemp(own, "daggy-slurm-")
-			require.NoError(t, err)
-			c.group = filepath.Join(base, tc.group)
+			key := strconv.FormatUint(rand.Uint64(), 36)
+			c.group = filepath.Join(own, "daggy-slurm-"+key, tc.group)
 			t.Cleanup(func() {
 				for dir := c.group; dir != own; dir = filepath.Dir(dir) {
 					require.Eventually(t, func() bool { return syscall.Rmdir(dir) == nil },
@@ -358,7 +358,7 @@ func TestKilledForMemory(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(c.group, "memory.limit_in_bytes"),
 				[]byte("32M"), 0o600))
 			fifo := filepath.Join(t.TempDir(), "fifo")
-			a := attempt(filepath.Base(base), dag.Command("sh", "-c", tc.command, "sh", hog, fifo))
+			a := attempt(key, dag.Command("sh", "-c", tc.command, "sh", hog, fifo))
 			if tc.command == other {
 				go func() {
 					// It is killed.

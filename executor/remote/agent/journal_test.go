@@ -260,7 +260,8 @@ func TestRotationWithoutRoom(t *testing.T) {
 			require.Equal(t, http.StatusCreated, d.put(t, "s", key, `{"job":{}}`).status)
 			d.end(t, key)
 			keys := fmt.Sprintf(`{"keys":[%q,"x-%d"]}`, key, i)
-			require.Equal(t, http.StatusOK, d.ask(t, "s", http.MethodPost, wire.PathAck, keys).status)
+			got := d.ask(t, "s", http.MethodPost, wire.PathAck, keys)
+			require.Equal(t, http.StatusOK, got.status)
 			d.Renew()
 		}
 	}

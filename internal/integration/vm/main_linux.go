@@ -147,8 +147,8 @@ func build(ctx context.Context, dir string) ([]entry, error) {
 	}
 	for _, p := range programs {
 		path := filepath.Join(dir, p.name)
-		err := compile(strings.TrimSpace(string(library)), "test", "-c", "-tags", p.tags, "-o", path,
-			p.pkg)
+		err := compile(strings.TrimSpace(string(library)),
+			"test", "-c", "-tags", p.tags, "-o", path, p.pkg)
 		if err = errors.Join(err, add("tests/"+p.name, path)); err != nil {
 			return nil, err
 		}
