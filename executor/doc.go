@@ -12,9 +12,9 @@
 //	report, err := (&runner.Runner{Executor: ex}).Run(ctx, d)
 //
 // A type that implements [Executor] can also say which jobs it accepts, and have
-// the abilities [Durable], [Allocating] and [PoolValidator]. Callers find an ability with [As] and
-// never by an assertion, so that wrappers, which have a method
-// Unwrap() Executor, do not hide it.
+// the abilities [Durable], [Allocating] and [PoolValidator]. Callers find an
+// ability with [As] and never by an assertion, so that wrappers, which have a
+// method Unwrap() Executor, do not hide it.
 //
 // # Rules
 //
