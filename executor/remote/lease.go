@@ -62,7 +62,7 @@ func later(a, b time.Time) time.Time {
 
 // renewEvery is how long after a renewal the next is due. A lease counts from the ticket
 // that comes with it, which is that of the one before, and one that is lost takes as long
-// again: so three parts of a lease are over when the next is there.
+// again: half a lease is over then.
 func (e *Executor) renewEvery() time.Duration { return e.config.Lease / 6 }
 
 // keepAlive renews leases, whatever the sender waits for.
