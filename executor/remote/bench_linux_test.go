@@ -136,7 +136,7 @@ func BenchmarkNoop(b *testing.B) {
 
 // BenchmarkIdle is what 1,000 attempts cost that run on 100 daemons, one second of
 // which is an iteration: processor time of this process, with leases of 6 seconds, so
-// that a renewal is due on each node every 2 seconds.
+// that a renewal is due on each node every second.
 func BenchmarkIdle(b *testing.B) {
 	const nodes, each = 100, 10
 	var c remote.Config
