@@ -76,11 +76,11 @@ func (k *keeper) submissions(ctx context.Context, kick <-chan struct{}) {
 // submit submits a batch, and says to its items what became of it.
 func (k *keeper) submit(ctx context.Context, batch []*item) {
 	first := batch[0]
-	name := jobName{first.key, -1}
+	name := first.key
 	if len(batch) > 1 {
-		name.name = "daggy-" + strings.ToLower(rand.Text())
+		name = "daggy-" + strings.ToLower(rand.Text())
 	}
-	if err := k.write(batch, name.name); err != nil {
+	if err := k.write(batch, name); err != nil {
 		k.settle(batch, func(it *item) {
 			if len(it.names) == 0 {
 				it.failed = cannotWrite(err)
@@ -92,7 +92,7 @@ func (k *keeper) submit(ctx context.Context, batch []*item) {
 		return
 	}
 	k.name(batch, name)
-	a, err := k.e.sbatch(ctx, first, name.name, len(batch))
+	a, err := k.e.sbatch(ctx, first, name, len(batch))
 	k.submissionEnded(batch, answerOf(a, err))
 }
 
@@ -169,13 +169,10 @@ func (k *keeper) write(batch []*item, name string) error {
 					return nil
 				}
 				it := batch[i]
-				n := jobName{name, -1}
-				if len(batch) > 1 {
-					n.index = i
-				}
 				// What was submitted before may arrive yet.
 				sp := *it.spec
-				sp.names = slices.Compact(append(slices.Clone(it.names), n))
+				names := append(slices.Clone(it.names), nameIn(batch, name, i))
+				sp.names = slices.Compact(names)
 				err := it.store.create(it.store.path(jobsDir, it.key), sp.encode())
 				if err != nil {
 					return err
@@ -233,14 +230,20 @@ func (k *keeper) pace(said answer, n int) {
 	}
 }
 
+// nameIn is the name of the i-th job of a batch of that name.
+func nameIn(batch []*item, name string, i int) jobName {
+	if len(batch) == 1 {
+		i = -1 // it is no array
+	}
+	return jobName{name, i}
+}
+
 // name notes the name under which a batch is submitted.
-func (k *keeper) name(batch []*item, n jobName) {
-	old := map[jobName]*store{}
+func (k *keeper) name(batch []*item, name string) {
+	old := map[string]*store{}
 	k.mu.Lock()
 	for i, it := range batch {
-		if len(batch) > 1 {
-			n.index = i
-		}
+		n := nameIn(batch, name, i)
 		it.names = append(it.names, n)
 		if k.items[it.key] == it {
 			k.names[n] = it
@@ -249,13 +252,13 @@ func (k *keeper) name(batch []*item, n jobName) {
 			continue
 		}
 		if gone := k.drop(it, 0); gone.index >= 0 {
-			old[jobName{gone.name, 0}] = it.store
+			old[gone.name] = it.store
 		}
 	}
 	k.mu.Unlock()
 	for gone, s := range old {
 		// Without it an array that should arrive after all does nothing.
-		_ = os.Remove(s.path(batchesDir, gone.name))
+		_ = os.Remove(s.path(batchesDir, gone))
 	}
 }
 
